@@ -1,0 +1,182 @@
+import type { Chdb, RunOptions } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { storeError } from './errors.js'
+import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
+
+/** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
+const WORKERS = 3
+/** Sessions for results that are read in chunks: each is held for as long as its client reads. */
+const MAX_STREAMS = 12
+
+interface Worker {
+  session: ChdbSession
+  queued: number
+}
+
+export interface ChdbOptions {
+  dir: string
+  /** `clickhouse local` arguments, such as `--config-file=…`. */
+  connectionArgs?: readonly string[]
+}
+
+/**
+ * A pool of sessions on one directory. One process may hold a directory; a second one is refused by
+ * the store, which `openChdb` turns into a sentence.
+ */
+export async function openChdb(options: ChdbOptions): Promise<Chdb> {
+  const module = await loadChdb()
+  return new SessionPool(module, options)
+}
+
+class SessionPool implements Chdb {
+  readonly #open: () => ChdbSession
+  readonly #workers: Worker[] = []
+  readonly #control: ChdbSession
+  readonly #idleStreams: ChdbSession[] = []
+  readonly #streamWaiters: (() => void)[] = []
+  #streams = 0
+  #closed = false
+
+  constructor(module: ChdbModule, options: ChdbOptions) {
+    this.#open = () => new module.Session(options.dir, { connectionArgs: options.connectionArgs ?? [] })
+    try {
+      this.#control = this.#open()
+    } catch (cause) {
+      throw storeError(cause)
+    }
+    for (let i = 0; i < WORKERS; i++) this.#workers.push({ session: this.#open(), queued: 0 })
+  }
+
+  async run(sql: string, options: RunOptions = {}): Promise<Uint8Array> {
+    options.signal?.throwIfAborted()
+    return this.#execute(withSettings(sql, options), options.format ?? 'JSONCompactEachRow')
+  }
+
+  async rows<T extends unknown[] = unknown[]>(sql: string, options: RunOptions = {}): Promise<T[]> {
+    const bytes = await this.run(sql, { ...options, format: 'JSONCompactEachRow' })
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T)
+  }
+
+  async insertSelect(insert: Parameters<Chdb['insertSelect']>[0]): Promise<void> {
+    const settings: Record<string, string | number> = {
+      ...ONE_PART,
+      ...(insert.token === undefined
+        ? { insert_deduplicate: 0 }
+        : { insert_deduplicate: 1, insert_deduplication_token: insert.token }),
+      ...insert.settings,
+      ...(insert.tag === undefined ? {} : { log_comment: insert.tag }),
+    }
+    const columns = insert.columns.map(quoteIdentifier).join(', ')
+    await this.#execute(
+      `INSERT INTO ${insert.table} (${columns}) SETTINGS ${settingsText(settings)} ${insert.select}`,
+      'Null',
+    )
+  }
+
+  async *stream(sql: string, options: RunOptions = {}): AsyncIterable<Uint8Array> {
+    options.signal?.throwIfAborted()
+    const session = await this.#takeStreamSession()
+    try {
+      const result = session.queryStream(withSettings(sql, options), {
+        format: options.format ?? 'JSONCompactEachRow',
+      })
+      const stop = () => {
+        if (options.tag !== undefined) void this.kill(options.tag)
+      }
+      options.signal?.addEventListener('abort', stop, { once: true })
+      try {
+        for await (const chunk of result) {
+          options.signal?.throwIfAborted()
+          yield chunk.raw()
+        }
+        options.signal?.throwIfAborted()
+      } finally {
+        options.signal?.removeEventListener('abort', stop)
+        result.cancel()
+      }
+    } catch (cause) {
+      throw storeError(cause)
+    } finally {
+      this.#idleStreams.push(session)
+      this.#streamWaiters.shift()?.()
+    }
+  }
+
+  async describe(select: string): Promise<{ name: string; type: string }[]> {
+    const rows = await this.rows<[string, string]>(`DESCRIBE (${select})`)
+    return rows.map(([name, type]) => ({ name, type }))
+  }
+
+  async kill(tag: string): Promise<void> {
+    if (this.#closed) return
+    // Never SYNC: it would wait inside the store for a query that may be waiting for us.
+    await this.#control.queryAsync(`KILL QUERY WHERE Settings['log_comment'] = ${quoteString(tag)} ASYNC`, {
+      format: 'Null',
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const session of [...this.#workers.map((w) => w.session), ...this.#idleStreams, this.#control]) {
+      session.close()
+    }
+  }
+
+  async #execute(sql: string, format: string): Promise<Uint8Array> {
+    if (this.#closed) throw new EngineError('QUERY_WAS_CANCELLED', 'The engine is shutting down')
+    const worker = this.#workers.reduce((least, w) => (w.queued < least.queued ? w : least))
+    worker.queued++
+    try {
+      return (await worker.session.queryAsync(sql, { format })).bytes()
+    } catch (cause) {
+      throw storeError(cause)
+    } finally {
+      worker.queued--
+    }
+  }
+
+  async #takeStreamSession(): Promise<ChdbSession> {
+    for (;;) {
+      const idle = this.#idleStreams.pop()
+      if (idle) return idle
+      if (this.#streams < MAX_STREAMS) {
+        this.#streams++
+        return this.#open()
+      }
+      await new Promise<void>((resolve) => this.#streamWaiters.push(resolve))
+    }
+  }
+}
+
+/** Squash a whole INSERT … SELECT into one block, hence one part, hence all or nothing after a crash. */
+const ONE_PART = {
+  max_insert_threads: 1,
+  min_insert_block_size_rows: 100_000_000,
+  min_insert_block_size_bytes: 10_000_000_000,
+} as const
+
+function withSettings(sql: string, options: RunOptions): string {
+  const settings = { ...options.settings, ...(options.tag === undefined ? {} : { log_comment: options.tag }) }
+  return Object.keys(settings).length === 0 ? sql : `${sql} SETTINGS ${settingsText(settings)}`
+}
+
+function settingsText(settings: Record<string, string | number>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${typeof value === 'number' ? value : quoteString(value)}`)
+    .join(', ')
+}
+
+/** A string literal of the store: nothing in `text` can end it. */
+export function quoteString(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&').replaceAll('\0', '\\0')}'`
+}
+
+/** A quoted identifier of the store. */
+export function quoteIdentifier(name: string): string {
+  return `\`${name.replace(/[\\`]/g, '\\$&')}\``
+}
