@@ -1,0 +1,87 @@
+import { ProtonError } from './errors.js'
+import { encodeJson, encodeObject, quoteName, type Value } from './values.js'
+
+export type InsertRow = { readonly [column: string]: Value } | readonly Value[]
+export type InsertRows = Iterable<InsertRow> | AsyncIterable<InsertRow>
+
+export interface InsertOptions {
+  /** Columns to write. Needed for rows given as arrays; without it the server expects objects. */
+  columns?: readonly string[]
+  /** Rows of one request, default 10,000. */
+  batchRows?: number
+  /** Bytes after which a request is closed even with fewer rows, default 8 MiB. */
+  batchBytes?: number
+  idempotentId?: string
+  settings?: Record<string, string | number | boolean>
+  database?: string
+  signal?: AbortSignal
+  timeoutMs?: number
+  /** Told after each batch has been acknowledged. */
+  onBatch?: (written: { rows: number; batches: number }) => void
+}
+
+export interface InsertSummary {
+  rows: number
+  batches: number
+}
+
+type SendBatch = (
+  format: 'JSONEachRow' | 'JSONCompactEachRow',
+  body: Uint8Array,
+  columns: string | undefined,
+  idempotentId: string | undefined,
+) => Promise<void>
+
+/** Cuts rows into batches and hands them to `send` one after another. A failure says how many rows are in. */
+export async function insertBatches(
+  rows: InsertRows,
+  options: InsertOptions,
+  send: SendBatch,
+): Promise<InsertSummary> {
+  const maxRows = options.batchRows ?? 10_000
+  const maxBytes = options.batchBytes ?? 8 * 1024 * 1024
+  const columns = options.columns?.map(quoteName).join(', ')
+  const written: InsertSummary = { rows: 0, batches: 0 }
+  let lines: string[] = []
+  let bytes = 0
+  let format: 'JSONEachRow' | 'JSONCompactEachRow' = 'JSONEachRow'
+
+  const flush = async () => {
+    if (lines.length === 0) return
+    const id = options.idempotentId === undefined ? undefined : `${options.idempotentId}-${written.batches}`
+    await send(format, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), columns, id)
+    written.rows += lines.length
+    written.batches++
+    options.onBatch?.({ ...written })
+    lines = []
+    bytes = 0
+  }
+
+  for await (const row of rows) {
+    options.signal?.throwIfAborted()
+    const isArray = Array.isArray(row)
+    const rowFormat = isArray ? 'JSONCompactEachRow' : 'JSONEachRow'
+    if (rowFormat !== format) {
+      await flush()
+      format = rowFormat
+    }
+    if (isArray && row.length !== (options.columns?.length ?? -1))
+      throw wrongWidth(row, options, written.rows + lines.length)
+    const line = isArray
+      ? encodeJson(row as readonly Value[])
+      : encodeObject(row as { readonly [column: string]: Value })
+    lines.push(line)
+    bytes += line.length
+    if (lines.length >= maxRows || bytes >= maxBytes) await flush()
+  }
+  await flush()
+  return written
+}
+
+function wrongWidth(row: readonly unknown[], options: InsertOptions, index: number): ProtonError {
+  const expected = options.columns ? `${options.columns.length} values` : 'the option `columns` beside it'
+  return new ProtonError(`Row ${index} is an array of ${row.length} values and needs ${expected}.`, {
+    code: 0,
+    codeName: 'BROKEN',
+  })
+}
