@@ -248,7 +248,15 @@ export interface UdfRegistry {
 
 /** A continuous query's private copy of what it reads from outside: an internal append stream. */
 export interface Inbox {
+  /** Where the rows are: watch it, and read its sequence numbers. */
   stream: StreamObject
+  /**
+   * Rows with `from < sequence number <= to`. `*` is the declared columns; the virtual ones (`_tp_time`, `_tp_sn` =
+   * offset, `_tp_shard` = partition, `_tp_message_key`, …) are addressable. So never read the inbox by `store.slice`.
+   */
+  slice(from: number, to: number): Relation
+  /** Rows up to this sequence number have been processed for good. */
+  trim(upTo: number): Promise<void>
   /** Offsets consumed so far per partition, end offsets of the source: for lag. */
   lag(): { partition: number; consumed: number; end: number }[]
   /** Last error of the reader (broker away, message refused), undefined when well. */

@@ -1,0 +1,23 @@
+/** What the shell is told. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  /** `plan --detailed-exitcode`: there is something to do. */
+  changes: 3,
+  unreachable: 4,
+} as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+const UNREACHABLE =
+  /^(TARGET_UNREACHABLE|ECONNREFUSED|ECONNRESET|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|CONNECT_FAILED|UND_ERR_CONNECT_TIMEOUT)$/
+
+/** The exit code of a failure: what cannot be reached is told apart, because a retry may help there. */
+export function exitCodeOf(error: unknown): ExitCode {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as Error & { code?: unknown }).code
+    if (typeof code === 'string' && UNREACHABLE.test(code)) return EXIT.unreachable
+  }
+  return EXIT.failed
+}

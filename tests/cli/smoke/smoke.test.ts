@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { readSmokeFile, smokeCases } from '../../../cli/smoke/checks.js'
+import { junitXml, runSmoke } from '../../../cli/smoke/run.js'
+
+const dir = mkdtempSync(join(tmpdir(), 'tpctl-smoke-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+function file(text: string): string {
+  const path = join(dir, 'smoke.yaml')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('the smoke file', () => {
+  it('gives one question per expectation', () => {
+    const parsed = readSmokeFile(
+      file(`
+deadline: 5s
+checks:
+  - view: signals
+    rows: between 1 and 500
+    freshness: { column: ts, within: 10m }
+    unique: [ts, address]
+    not_null: symbol
+`),
+    )
+    expect(parsed.deadline).toBe(5000)
+    expect(smokeCases(parsed).map((c) => c.sql)).toEqual([
+      'SELECT count() AS value FROM signals',
+      "SELECT date_diff('second', max(ts), now()) AS value FROM signals",
+      'SELECT count() AS value FROM (SELECT ts, address FROM signals GROUP BY ts, address HAVING count() > 1)',
+      'SELECT count_if(is_null(symbol)) AS value FROM signals',
+    ])
+  })
+
+  it.each([
+    ['>= 3', [2, false], [3, true], [99, true]],
+    ['= 3', [2, false], [3, true], [4, false]],
+    ['between 2 and 3', [1, false], [2, true], [4, false]],
+  ] as const)('rows %s', (rows, ...expected) => {
+    const [rowCase] = smokeCases(readSmokeFile(file(`checks: [{view: v, rows: "${rows}"}]`)))
+    for (const [value, passes] of expected) expect(rowCase!.passes(value)).toBe(passes)
+  })
+
+  it.each([
+    ['checks: [{view: v, rows: "many"}]', 'smoke.yaml:1:26'],
+    ['checks:\n  - view: "x; drop stream y"\n    rows: 1', 'smoke.yaml:2:11'],
+    ['checks:\n  - view: v\n    rowz: 1', 'smoke.yaml:2:5'],
+    ['checks: [', 'smoke.yaml:1:'],
+  ])('refuses %j and says where', (text, where) => {
+    expect(() => readSmokeFile(file(text))).toThrowError(
+      expect.objectContaining({ code: 'SMOKE_FILE_INVALID', where: expect.stringContaining(where) }),
+    )
+  })
+})
+
+describe('running it', () => {
+  const cases = smokeCases(readSmokeFile(file('checks: [{view: v, rows: ">= 2", not_null: a}]')))
+
+  it('asks again until the rows are there', async () => {
+    let asked = 0
+    const results = await runSmoke(cases, async (sql) => (sql.includes('is_null') ? 0 : ++asked), {
+      deadlineMs: 10_000,
+    })
+    expect(results.map((r) => r.passed)).toEqual([true, true])
+    expect(asked).toBe(2)
+  })
+
+  it('says what is missing at the deadline, and writes JUnit', async () => {
+    const results = await runSmoke(
+      cases,
+      async (sql) => {
+        if (sql.includes('is_null')) throw new Error('no such column <a>')
+        return 1
+      },
+      { deadlineMs: 0 },
+    )
+    expect(results.map((r) => r.message)).toEqual(['has 1 rows, 1 missing', 'no such column <a>'])
+    expect(junitXml(results)).toContain('failures="2"')
+    expect(junitXml(results)).toContain('no such column &lt;a&gt;')
+  })
+})
