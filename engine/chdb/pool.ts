@@ -8,6 +8,13 @@ const WORKERS = 3
 /** Sessions for results that are read in chunks: each is held for as long as its client reads. */
 const MAX_STREAMS = 12
 
+/** Inserted data travels inside statements, so a statement may be large. Times without a zone are UTC everywhere. */
+const SESSION_ARGS = [
+  '--max_query_size=4000000000',
+  '--output_format_json_quote_64bit_integers=1',
+  '--session_timezone=UTC',
+] as const
+
 interface Worker {
   session: ChdbSession
   queued: number
@@ -38,7 +45,8 @@ class SessionPool implements Chdb {
   #closed = false
 
   constructor(module: ChdbModule, options: ChdbOptions) {
-    this.#open = () => new module.Session(options.dir, { connectionArgs: options.connectionArgs ?? [] })
+    const connectionArgs = [...SESSION_ARGS, ...(options.connectionArgs ?? [])]
+    this.#open = () => new module.Session(options.dir, { connectionArgs })
     try {
       this.#control = this.#open()
     } catch (cause) {

@@ -1,0 +1,253 @@
+import { quoteIdentifier as id } from '../chdb/pool.js'
+import type {
+  AppendResult,
+  Chdb,
+  Column,
+  Relation,
+  RowSource,
+  StreamObject,
+  StreamStore,
+} from '../contracts.js'
+import { KeyedLocks } from './locks.js'
+import { asSelect } from './source.js'
+import {
+  addressableColumns,
+  asteriskColumns,
+  columnDefinition,
+  createStatements,
+  currentTable,
+  historyTable,
+  isKeyed,
+  physicalColumns,
+  STORE_DATABASE,
+  writableColumns,
+} from './tables.js'
+
+const FLOORS = `${STORE_DATABASE}.sn_floor`
+
+/** Idempotent ids that a stream remembers. */
+const MAX_IDEMPOTENT_IDS = 1000
+
+export interface StoreOptions {
+  /** The store's SQL of a stream's sharding expression. */
+  shardSql?(stream: StreamObject): string
+}
+
+export async function openStreamStore(chdb: Chdb, options: StoreOptions = {}): Promise<StreamStore> {
+  await chdb.run(`CREATE DATABASE IF NOT EXISTS ${STORE_DATABASE} ENGINE = Atomic`)
+  // Sequence numbers are never given twice, also after rows were dropped: the floor outlives the rows.
+  await chdb.run(
+    `CREATE TABLE IF NOT EXISTS ${FLOORS} (stream UInt64, floor UInt64) ENGINE = ReplacingMergeTree(floor) ORDER BY stream`,
+  )
+  return new ChdbStreamStore(chdb, options)
+}
+
+class ChdbStreamStore implements StreamStore {
+  readonly #chdb: Chdb
+  readonly #options: StoreOptions
+  readonly #locks = new KeyedLocks()
+  readonly #last = new Map<number, number>()
+  readonly #listeners = new Map<number, Set<() => void>>()
+  readonly #seenTokens = new Map<number, Set<string>>()
+
+  constructor(chdb: Chdb, options: StoreOptions) {
+    this.#chdb = chdb
+    this.#options = options
+  }
+
+  async create(stream: StreamObject): Promise<void> {
+    for (const sql of createStatements(stream, this.#options.shardSql?.(stream))) await this.#chdb.run(sql)
+    this.#last.set(stream.id, 0)
+  }
+
+  async drop(stream: StreamObject): Promise<void> {
+    await this.#locks.run(stream.id, async () => {
+      await this.#chdb.run(`DROP TABLE IF EXISTS ${historyTable(stream)} SYNC`)
+      if (isKeyed(stream)) await this.#chdb.run(`DROP TABLE IF EXISTS ${currentTable(stream)} SYNC`)
+      this.#last.delete(stream.id)
+      this.#seenTokens.delete(stream.id)
+      this.#listeners.delete(stream.id)
+    })
+  }
+
+  async truncate(stream: StreamObject): Promise<void> {
+    await this.#locks.run(stream.id, async () => {
+      await this.#raiseFloor(stream)
+      if (isKeyed(stream)) await this.#chdb.run(`TRUNCATE TABLE ${currentTable(stream)}`)
+      await this.#chdb.run(`TRUNCATE TABLE ${historyTable(stream)}`)
+    })
+  }
+
+  async addColumn(stream: StreamObject, column: Column): Promise<void> {
+    await this.#locks.run(stream.id, async () => {
+      for (const table of [historyTable(stream), ...(isKeyed(stream) ? [currentTable(stream)] : [])]) {
+        await this.#chdb.run(`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${columnDefinition(column)}`)
+      }
+    })
+  }
+
+  async trim(stream: StreamObject, upTo: number): Promise<void> {
+    await this.#locks.run(stream.id, async () => {
+      await this.#raiseFloor(stream)
+      // Runs in the background; numbers are safe because the floor is written first.
+      await this.#chdb.run(
+        `ALTER TABLE ${historyTable(stream)} DELETE WHERE _tp_sn <= ${upTo} SETTINGS mutations_sync = 0`,
+      )
+    })
+  }
+
+  lastSn(stream: StreamObject): number {
+    return this.#last.get(stream.id) ?? 0
+  }
+
+  async append(
+    stream: StreamObject,
+    rows: RowSource,
+    options: { token?: string; baseSn?: number } = {},
+  ): Promise<AppendResult> {
+    const source = asSelect(stream, rows)
+    return this.#locks.run(stream.id, async () => {
+      const before = this.lastSn(stream)
+      const nothing = { rows: 0, first: before + 1, last: before }
+      if (options.token !== undefined && this.#seenTokens.get(stream.id)?.has(options.token)) return nothing
+      // The token makes a repetition a no-op; should other rows have taken the numbers meanwhile, these rows go behind them.
+      await this.#chdb.insertSelect({
+        table: historyTable(stream),
+        columns: [...source.columns, '_tp_sn'],
+        select: `SELECT *, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (${source.select})`,
+        token: options.token,
+        settings: { max_threads: 1, ...source.settings },
+      })
+      const last = await this.#committed(stream, before)
+      if (options.token !== undefined) this.#remember(stream, options.token)
+      if (last === before) return nothing
+      await this.#project(stream, before)
+      this.#advance(stream, last)
+      return { rows: last - before, first: before + 1, last }
+    })
+  }
+
+  async withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T> {
+    return this.#locks.run(stream.id, () => body(this.lastSn(stream) + 1))
+  }
+
+  async delete(stream: StreamObject, whereSql: string): Promise<void> {
+    await this.#locks.run(stream.id, async () => {
+      if (!isKeyed(stream)) {
+        await this.#raiseFloor(stream)
+        await this.#chdb.run(
+          `ALTER TABLE ${historyTable(stream)} DELETE WHERE ${whereSql} SETTINGS mutations_sync = 1`,
+        )
+        return
+      }
+      const before = this.lastSn(stream)
+      const kept = writableColumns(stream)
+        .filter((column) => column.default?.kind !== 'materialized' && column.name !== '_tp_delta')
+        .map((column) => column.name)
+      await this.#chdb.insertSelect({
+        table: historyTable(stream),
+        columns: [...kept, '_tp_delta', '_tp_sn'],
+        select: `SELECT *, -1, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (SELECT ${kept.map(id).join(', ')} FROM ${this.current(stream).sql} WHERE ${whereSql})`,
+        settings: { max_threads: 1 },
+      })
+      const last = await this.#committed(stream, before)
+      if (last === before) return
+      await this.#project(stream, before)
+      this.#advance(stream, last)
+    })
+  }
+
+  slice(stream: StreamObject, from: number, to: number): Relation {
+    return {
+      sql: `(SELECT ${addressableColumns(stream).map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${from} AND _tp_sn <= ${to})`,
+      columns: asteriskColumns(stream),
+    }
+  }
+
+  current(stream: StreamObject): Relation {
+    const columns = addressableColumns(stream).map(id).join(', ')
+    return {
+      sql: isKeyed(stream)
+        ? `(SELECT ${columns} FROM ${currentTable(stream)} FINAL)`
+        : `(SELECT ${columns} FROM ${historyTable(stream)})`,
+      columns: asteriskColumns(stream),
+    }
+  }
+
+  watch(stream: StreamObject, listener: () => void): () => void {
+    let listeners = this.#listeners.get(stream.id)
+    if (!listeners) {
+      listeners = new Set()
+      this.#listeners.set(stream.id, listeners)
+    }
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  async open(streams: StreamObject[]): Promise<void> {
+    if (streams.length === 0) return
+    const floors = new Map(
+      (
+        await this.#chdb.rows<[string, string]>(
+          `SELECT toString(stream), toString(floor) FROM ${FLOORS} FINAL`,
+        )
+      ).map(([stream, floor]) => [Number(stream), Number(floor)]),
+    )
+    for (const stream of streams) {
+      const [row] = await this.#chdb.rows<[string]>(
+        `SELECT toString(max(_tp_sn)) FROM ${historyTable(stream)}`,
+      )
+      this.#last.set(stream.id, Math.max(Number(row?.[0] ?? 0), floors.get(stream.id) ?? 0))
+      if (isKeyed(stream)) await this.#repair(stream)
+    }
+  }
+
+  /**
+   * A crash between the two writes of a keyed append leaves rows in the history alone. Writing them again is
+   * harmless (same key, version and order), so everything behind the newest current row is written.
+   */
+  async #repair(stream: StreamObject): Promise<void> {
+    const [row] = await this.#chdb.rows<[string]>(`SELECT toString(max(_tp_sn)) FROM ${currentTable(stream)}`)
+    const written = Number(row?.[0] ?? 0)
+    if (written < this.lastSn(stream)) await this.#project(stream, written)
+  }
+
+  /** History rows behind `after` → current rows. */
+  async #project(stream: StreamObject, after: number): Promise<void> {
+    if (!isKeyed(stream)) return
+    const columns = physicalColumns(stream)
+    await this.#chdb.insertSelect({
+      table: currentTable(stream),
+      columns,
+      select: `SELECT ${columns.map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${after} ORDER BY _tp_sn`,
+      settings: { max_threads: 1 },
+    })
+  }
+
+  /** The number of the last committed row, knowing that all up to `before` are. */
+  async #committed(stream: StreamObject, before: number): Promise<number> {
+    const [row] = await this.#chdb.rows<[string]>(
+      `SELECT toString(max(_tp_sn)) FROM ${historyTable(stream)} WHERE _tp_sn > ${before}`,
+    )
+    return Math.max(before, Number(row?.[0] ?? 0))
+  }
+
+  async #raiseFloor(stream: StreamObject): Promise<void> {
+    await this.#chdb.run(`INSERT INTO ${FLOORS} VALUES (${stream.id}, ${this.lastSn(stream)})`)
+  }
+
+  #advance(stream: StreamObject, last: number): void {
+    this.#last.set(stream.id, last)
+    for (const listener of this.#listeners.get(stream.id) ?? []) queueMicrotask(listener)
+  }
+
+  #remember(stream: StreamObject, token: string): void {
+    let seen = this.#seenTokens.get(stream.id)
+    if (!seen) {
+      seen = new Set()
+      this.#seenTokens.set(stream.id, seen)
+    }
+    seen.add(token)
+    if (seen.size > MAX_IDEMPOTENT_IDS) seen.delete(seen.values().next().value!)
+  }
+}
