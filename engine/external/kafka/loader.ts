@@ -1,0 +1,150 @@
+import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
+import type { StreamObject, StreamStore } from '../../contracts.js'
+import { EngineError } from '../../errors.js'
+import type { DeadLetter } from '../dead_letters.js'
+import { decoderOf, HIDDEN_COLUMNS, type RawMessage } from './decode.js'
+
+export interface LoaderOptions {
+  store: StreamStore
+  inbox: StreamObject
+  /** The external stream's name, topic and format, for parsing and for dead letters. */
+  source: string
+  topic: string
+  dataFormat: string
+  columns: { name: string; chType: string }[]
+  reject(letters: DeadLetter[]): Promise<void>
+}
+
+/** Rows of one append: bounds the memory of a batch and the cost of finding one bad row in it. */
+const MAX_ROWS = 20_000
+const MAX_BYTES = 8 << 20
+/** Messages of a format that the store parses itself go in one statement, as a UNION. */
+const MAX_FOREIGN = 100
+
+const READ_SETTINGS = {
+  input_format_skip_unknown_fields: 1,
+  input_format_null_as_default: 1,
+  date_time_input_format: 'best_effort',
+  input_format_json_read_numbers_as_strings: 1,
+} as const
+
+/** An entry of a batch: the message, and its rows where they are known before the store reads them. */
+interface Entry {
+  message: RawMessage
+  rows: string[]
+}
+
+/** Puts messages into an inbox in offset order. What does not parse goes to the dead letters, and blocks nothing. */
+export async function loadMessages(messages: RawMessage[], options: LoaderOptions): Promise<void> {
+  const decode = decoderOf(options.dataFormat, options.columns)
+  const entries: Entry[] = []
+  const rejected: DeadLetter[] = []
+  for (const message of messages) {
+    if (!decode) {
+      entries.push({ message, rows: [] })
+      continue
+    }
+    const decoded = decode(message)
+    if ('error' in decoded) rejected.push(letter(message, decoded.error, options))
+    else entries.push({ message, rows: decoded.rows })
+  }
+  await options.reject(rejected)
+  for (const portion of portions(entries, decode === undefined)) await appendPortion(portion, options)
+}
+
+function* portions(entries: Entry[], foreign: boolean): Generator<Entry[]> {
+  let portion: Entry[] = []
+  let rows = 0
+  let bytes = 0
+  for (const entry of entries) {
+    portion.push(entry)
+    rows += foreign ? 1 : entry.rows.length
+    bytes += entry.message.value?.length ?? 0
+    if (rows >= (foreign ? MAX_FOREIGN : MAX_ROWS) || bytes >= MAX_BYTES) {
+      yield portion
+      portion = []
+      rows = 0
+      bytes = 0
+    }
+  }
+  if (portion.length > 0) yield portion
+}
+
+/** Appends all or, where the store refuses a row, the halves: the bad messages are found in log₂ n steps each. */
+async function appendPortion(entries: Entry[], options: LoaderOptions): Promise<void> {
+  try {
+    await append(entries, options)
+  } catch (error) {
+    if (!(error instanceof EngineError) || !isDataError(error)) throw error
+    if (entries.length === 1) {
+      await options.reject([letter(entries[0]!.message, error.message, options)])
+      return
+    }
+    const middle = entries.length >> 1
+    await appendPortion(entries.slice(0, middle), options)
+    await appendPortion(entries.slice(middle), options)
+  }
+}
+
+async function append(entries: Entry[], options: LoaderOptions): Promise<void> {
+  const columns = [
+    ...options.columns.map((column) => column.name),
+    ...HIDDEN_COLUMNS.map((column) => column.name),
+  ]
+  if (entries.every((entry) => entry.rows.length > 0)) {
+    const text = entries.map((entry) => entry.rows.join('\n')).join('\n')
+    await options.store.append(options.inbox, {
+      kind: 'data',
+      format: 'JSONEachRow',
+      data: Buffer.from(text, 'utf8'),
+      columns,
+      settings: READ_SETTINGS,
+    })
+    return
+  }
+  const foreign = entries.filter((entry) => entry.rows.length === 0 && entry.message.value !== null)
+  if (foreign.length === 0) return
+  const select = foreign.map((entry) => foreignSelect(entry.message, options)).join(' UNION ALL ')
+  await options.store.append(options.inbox, { kind: 'select', select, columns })
+}
+
+/** A message in CSV, TSV, Avro …: read by the store's own parser, its place added beside. */
+function foreignSelect(message: RawMessage, options: LoaderOptions): string {
+  const declared = options.columns.map((column) => quoteIdentifier(column.name))
+  const structure = options.columns
+    .map((column) => `${quoteIdentifier(column.name)} ${column.chType}`)
+    .join(', ')
+  const headers = Object.entries(message.headers).flatMap(([name, value]) => [
+    quoteString(name),
+    quoteString(value),
+  ])
+  const place = [
+    `fromUnixTimestamp64Milli(toInt64(${message.timestamp}), 'UTC') AS __time`,
+    `toInt64(${message.offset}) AS __offset`,
+    `toInt32(${message.partition}) AS __partition`,
+    `${quoteString(message.key?.toString('utf8') ?? '')} AS __key`,
+    `CAST(map(${headers.join(', ')}), 'Map(String, String)') AS __headers`,
+  ]
+  const data = quoteString(message.value!.toString('utf8'))
+  return `SELECT ${[...declared, ...place].join(', ')} FROM format(${quoteIdentifier(options.dataFormat)}, ${quoteString(structure)}, ${data})`
+}
+
+/** Errors that blame the data; any other (disk full, shutdown) must be retried, never dead-lettered. */
+const DATA_ERRORS = new Set([
+  6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 321, 349, 376, 441, 467, 552, 675, 676,
+])
+
+function isDataError(error: EngineError): boolean {
+  return DATA_ERRORS.has(error.code)
+}
+
+function letter(message: RawMessage, error: string, options: LoaderOptions): DeadLetter {
+  return {
+    source: options.source,
+    topic: options.topic,
+    partition: message.partition,
+    offset: message.offset,
+    error,
+    raw: message.value?.toString('utf8') ?? '',
+  }
+}

@@ -1,0 +1,134 @@
+import { type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
+import { EngineError } from '../../errors.js'
+
+/** The settings of a Kafka external stream that the embedded engine honours, checked. */
+export interface KafkaSettings {
+  brokers: string[]
+  topic: string
+  dataFormat: string
+  oneMessagePerRow: boolean
+  /** Upper bound of one produced message in bytes. */
+  maxMessageBytes: number
+  client: KafkaConfig
+  /** Why bad messages stop a query instead of becoming dead letters; Proton 3.x's default, off here. */
+  shardingExpr?: string
+}
+
+/** Names that are accepted and have no meaning for this client. */
+const IGNORED = new Set([
+  'poll_waittime_ms',
+  'consumer_stall_timeout_ms',
+  'log_stats',
+  'client_id',
+  'format_schema',
+  'skip_ssl_cert_check',
+  'ssl_ca_cert_file',
+  'ssl_ca_pem',
+  'security_protocol',
+  'sasl_mechanism',
+  'username',
+  'password',
+  'type',
+  'brokers',
+  'topic',
+  'data_format',
+  'one_message_per_row',
+  'kafka_max_message_size',
+  'sharding_expr',
+  'properties',
+  'input_format_ignore_parsing_errors',
+])
+
+/** librdkafka properties that would fight with the engine's own bookkeeping (as Proton refuses them). */
+const REFUSED_PROPERTIES = /^(group\.|auto\.offset\.reset|enable\.auto)/
+
+const BROKER = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/
+
+/**
+ * @param columns names of the declared columns: one string column alone means RawBLOB by default.
+ * @throws EngineError 36/115 naming the setting.
+ */
+export function kafkaSettings(settings: Record<string, string>, columns: { type: string }[]): KafkaSettings {
+  for (const name of Object.keys(settings)) {
+    if (!IGNORED.has(name))
+      throw new EngineError('UNKNOWN_SETTING', `Unknown setting ${name}: for storage ExternalStream`)
+  }
+  const brokers = required(settings, 'brokers')
+    .split(',')
+    .map((broker) => broker.trim())
+  for (const broker of brokers) {
+    if (!BROKER.test(broker)) {
+      throw new EngineError('BAD_ARGUMENTS', `Setting brokers: '${broker}' is not host:port`)
+    }
+  }
+  const topic = required(settings, 'topic')
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic)) {
+    throw new EngineError('BAD_ARGUMENTS', `Setting topic: '${topic}' is not a legal Kafka topic name`)
+  }
+  for (const property of (settings.properties ?? '').split(';').filter((text) => text.trim() !== '')) {
+    const name = property.split('=')[0]!.trim()
+    if (REFUSED_PROPERTIES.test(name)) {
+      throw new EngineError('BAD_ARGUMENTS', `Unsupported property ${name}: the engine keeps offsets itself`)
+    }
+  }
+  const onlyString = columns.length === 1 && columns[0]!.type === 'string'
+  const dataFormat = settings.data_format || (onlyString ? 'RawBLOB' : 'JSONEachRow')
+  return {
+    brokers,
+    topic,
+    dataFormat,
+    oneMessagePerRow: flag(settings.one_message_per_row) ?? dataFormat === 'RawBLOB',
+    maxMessageBytes: Number(settings.kafka_max_message_size ?? 1_048_576),
+    shardingExpr: settings.sharding_expr,
+    client: clientConfig(settings, brokers),
+  }
+}
+
+function clientConfig(settings: Record<string, string>, brokers: string[]): KafkaConfig {
+  const protocol = (settings.security_protocol || 'PLAINTEXT').toUpperCase()
+  const ssl = protocol === 'SSL' || protocol === 'SASL_SSL'
+  return {
+    clientId: 'tpctl-engine',
+    brokers,
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3_000,
+    requestTimeout: 30_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 4 },
+    ssl: ssl
+      ? {
+          rejectUnauthorized: !(flag(settings.skip_ssl_cert_check) ?? false),
+          ca: settings.ssl_ca_pem || undefined,
+        }
+      : undefined,
+    sasl: protocol.startsWith('SASL_') ? saslOptions(settings) : undefined,
+  }
+}
+
+function saslOptions(settings: Record<string, string>): SASLOptions {
+  const username = settings.username ?? ''
+  const password = settings.password ?? ''
+  const mechanism = (settings.sasl_mechanism || 'PLAIN').toUpperCase()
+  switch (mechanism) {
+    case 'PLAIN':
+      return { mechanism: 'plain', username, password }
+    case 'SCRAM-SHA-256':
+      return { mechanism: 'scram-sha-256', username, password }
+    case 'SCRAM-SHA-512':
+      return { mechanism: 'scram-sha-512', username, password }
+    default:
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        `SASL mechanism ${mechanism} is not supported by the embedded engine`,
+      )
+  }
+}
+
+function required(settings: Record<string, string>, name: string): string {
+  const value = settings[name]
+  if (!value) throw new EngineError('BAD_ARGUMENTS', `Empty \`${name}\` setting for kafka external stream`)
+  return value
+}
+
+function flag(value: string | undefined): boolean | undefined {
+  return value === undefined || value === '' ? undefined : value === 'true' || value === '1'
+}

@@ -1,0 +1,100 @@
+import { quoteIdentifier, quoteString } from '../chdb/pool.js'
+import type { Inbox, RandomStreamObject, Relation, StreamStore } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { inboxStream } from './inbox_stream.js'
+
+/** Rows of `table(r)` and the largest block that a running stream makes, as in Proton. */
+const BLOCK_ROWS = 65_409
+const TICK_MS = 100
+/** An unlimited stream (`eps = 0`) makes no more than this beyond what its query has processed. */
+const MAX_AHEAD = 4 * BLOCK_ROWS
+
+/**
+ * A SELECT of `rows` rows: columns with a DEFAULT by their expression, the others with random values of their type.
+ * Expressions see the other columns by name.
+ */
+export function randomRows(object: RandomStreamObject, rows: number): { select: string; columns: string[] } {
+  const free = object.columns.filter((column) => column.default === undefined)
+  const structure = free.map((column) => `${quoteIdentifier(column.name)} ${column.chType}`).join(', ')
+  const from =
+    free.length === 0
+      ? `numbers(${rows})`
+      : `(SELECT * FROM generateRandom(${quoteString(structure)}, ${Math.floor(Math.random() * 2 ** 31)}, 10, 2) LIMIT ${rows})`
+  const columns = object.columns.map((column) => {
+    const name = quoteIdentifier(column.name)
+    return column.default ? `CAST(${column.default.chSql}, ${quoteString(column.chType)}) AS ${name}` : name
+  })
+  return {
+    select: `SELECT ${columns.join(', ')} FROM ${from}`,
+    columns: object.columns.map((column) => column.name),
+  }
+}
+
+export function snapshotRandom(object: RandomStreamObject): { relation: Relation; release(): Promise<void> } {
+  const { select, columns } = randomRows(object, BLOCK_ROWS)
+  return { relation: { sql: `(${select})`, columns }, async release() {} }
+}
+
+/** Feeds a private stream with `eps` events a second (1000 by default, fractions allowed, 0 = as fast as it is read). */
+export async function attachRandom(
+  object: RandomStreamObject,
+  options: { queryId: string; settings: Record<string, string> },
+  deps: { store: StreamStore; nextId(): number },
+): Promise<Inbox> {
+  const eps = Number(options.settings.eps ?? object.settings.eps ?? 1000)
+  if (!Number.isFinite(eps) || eps < 0) {
+    throw new EngineError('BAD_ARGUMENTS', `Setting eps must be a number >= 0, not '${options.settings.eps}'`)
+  }
+  const { store } = deps
+  const stream = inboxStream(deps.nextId(), options.queryId, object.columns)
+  await store.create(stream)
+  let processed = 0
+  let owed = 0
+  let last = performance.now()
+  let error: string | undefined
+  let closed = false
+  let pending: Promise<unknown> = Promise.resolve()
+  let busy = false
+
+  const tick = () => {
+    if (busy || closed) return
+    const now = performance.now()
+    owed = eps === 0 ? MAX_AHEAD : Math.min(owed + (eps * (now - last)) / 1000, MAX_AHEAD)
+    last = now
+    const room = eps === 0 ? MAX_AHEAD - (store.lastSn(stream) - processed) : BLOCK_ROWS
+    const rows = Math.min(Math.floor(owed), room, BLOCK_ROWS)
+    if (rows <= 0) return
+    owed -= rows
+    busy = true
+    pending = store
+      .append(stream, { kind: 'select', ...randomRows(object, rows) })
+      .then(() => {
+        error = undefined
+      })
+      .catch((failure: Error) => {
+        error = failure.message
+      })
+      .finally(() => {
+        busy = false
+      })
+  }
+  const timer = setInterval(tick, eps === 0 ? 10 : Math.min(TICK_MS, Math.max(1, 1000 / eps)))
+  const declared = object.columns.map((column) => column.name)
+  return {
+    stream,
+    slice: (from, to) => ({ sql: store.slice(stream, from, to).sql, columns: declared }),
+    async trim(upTo) {
+      processed = Math.max(processed, upTo)
+      await store.trim(stream, upTo)
+    },
+    lag: () => [],
+    lastError: () => error,
+    async close() {
+      if (closed) return
+      closed = true
+      clearInterval(timer)
+      await pending
+      await store.drop(stream)
+    },
+  }
+}
