@@ -1,0 +1,3 @@
+/** Functions that run outside the store: JavaScript, scalar and aggregate, and remote ones. */
+export { udfError } from './errors.js'
+export { type OpenUdfRegistry, openUdfRegistry, type UdfOptions } from './registry.js'

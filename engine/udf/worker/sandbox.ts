@@ -1,0 +1,226 @@
+/**
+ * The part of a JavaScript function's child that lives inside the sandbox: it finds the function in the
+ * user's source, and turns bytes into its arguments and its results into bytes. Evaluated as a script in a
+ * bare context before the user's source, and reachable by nobody but the host.
+ */
+import { type Input, makeReader, makeWriter, type Output, readVarUint, ValueError } from './codec.js'
+import type { Failure, FunctionSpec, ValueType } from './spec.js'
+
+const UDF_COMPILE_ERROR = 2530
+const UDF_INTERNAL_ERROR = 2533
+const INVALID_DATA = 2504
+const ILLEGAL_TYPE_OF_ARGUMENT = 43
+
+export interface Runner {
+  /** Checks what the source defined; called once, after it ran. */
+  resolve(): Failure | undefined
+  /** One block: reads `rows` rows, calls the function, writes `rows` results. */
+  block(rows: number, input: Input, output: Output): Failure | undefined
+}
+
+type Callable = (this: unknown, ...args: unknown[]) => unknown
+interface Aggregate {
+  initialize: Callable
+  process: Callable
+  finalize: Callable
+  serialize?: Callable
+  deserialize?: Callable
+}
+
+/** What went wrong in the user's code, as V8 prints it; printing may itself throw. */
+function describeThrown(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return 'a value that cannot be printed was thrown'
+  }
+}
+
+function attempt(body: () => Failure | undefined): Failure | undefined {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof ValueError) return { code: error.code, message: error.message }
+    return { code: UDF_INTERNAL_ERROR, message: describeThrown(error) }
+  }
+}
+
+export function createRunner(spec: FunctionSpec): Runner {
+  if (spec.body.kind === 'aggregate') return aggregateRunner(spec, spec.body)
+  return scalarRunner(spec)
+}
+
+function scalarRunner(spec: FunctionSpec): Runner {
+  const readers = spec.args.map((arg) => makeReader(arg.type))
+  const write = makeWriter(spec.returns)
+  let call: Callable | undefined
+
+  return {
+    resolve() {
+      const found = (globalThis as Record<string, unknown>)[spec.name]
+      if (typeof found === 'function') {
+        call = found as Callable
+        return undefined
+      }
+      return {
+        code: UDF_COMPILE_ERROR,
+        message: `the JavaScript UDF '${spec.name}' is invalid since the function '${spec.name}' is not defined`,
+      }
+    },
+
+    block: (rows, input, output) =>
+      attempt(() => {
+        const columns: unknown[][] = readers.map(() => [])
+        for (let row = 0; row < rows; row++) {
+          for (let i = 0; i < readers.length; i++) columns[i]!.push(readers[i]!(input))
+        }
+        let results: unknown
+        try {
+          results = Reflect.apply(call!, globalThis, columns)
+        } catch (thrown) {
+          return {
+            code: UDF_INTERNAL_ERROR,
+            message: `call JavaScript UDF '${spec.name}' failed:${describeThrown(thrown)}`,
+          }
+        }
+        if (!Array.isArray(results)) {
+          return {
+            code: ILLEGAL_TYPE_OF_ARGUMENT,
+            message: `UDF should return Array but got ${typeof results}`,
+          }
+        }
+        if (results.length !== rows) {
+          return {
+            code: INVALID_DATA,
+            message: `Function '${spec.name}': wrong result, expected ${rows} row(s), actual ${results.length}`,
+          }
+        }
+        for (let row = 0; row < rows; row++) write(output, results[row])
+        return undefined
+      }),
+  }
+}
+
+const REQUIRED_MEMBERS = ['initialize', 'process', 'finalize']
+
+function aggregateRunner(
+  spec: FunctionSpec,
+  body: Extract<FunctionSpec['body'], { kind: 'aggregate' }>,
+): Runner {
+  const state: ValueType = { kind: 'string' }
+  const readState = makeReader(state)
+  const writeState = makeWriter(state)
+  const readRow = spec.args.map((arg) => makeReader(arg.type))
+  if (body.delta) readRow.push(makeReader({ kind: 'int', bits: 8, signed: true }))
+  const writeResult = makeWriter(body.customEmit ? { kind: 'array', of: spec.returns } : spec.returns)
+  let blueprint: Aggregate | undefined
+
+  const member = (instance: Aggregate, name: keyof Aggregate, args: unknown[]): unknown => {
+    const call = instance[name]
+    if (call === undefined) {
+      throw new ValueError(UDF_INTERNAL_ERROR, `the JavaScript UDA '${spec.name}' has no function '${name}'`)
+    }
+    try {
+      return Reflect.apply(call, instance, args)
+    } catch (thrown) {
+      throw new ValueError(
+        UDF_INTERNAL_ERROR,
+        `Failed to invoke '${name}' function of JavaScript UDA '${spec.name}':${describeThrown(thrown)}`,
+      )
+    }
+  }
+
+  const instantiate = (): Aggregate => {
+    // A shallow clone: members are functions, data appears only by `this.x = …` in initialize.
+    const instance: Aggregate = Object.assign(Object.create(Object.getPrototypeOf(blueprint)), blueprint)
+    member(instance, 'initialize', [])
+    return instance
+  }
+
+  /** An array of argument tuples: the length, then the tuples' elements; given to `process` column-wise. */
+  const processRows = (instance: Aggregate, input: Input): void => {
+    const rows = readVarUint(input)
+    if (rows === 0) return
+    const columns: unknown[][] = readRow.map(() => [])
+    for (let row = 0; row < rows; row++) {
+      for (let i = 0; i < readRow.length; i++) columns[i]!.push(readRow[i]!(input))
+    }
+    member(instance, 'process', columns)
+  }
+
+  const finish = (instance: Aggregate, output: Output): void => {
+    const result = member(instance, 'finalize', [])
+    writeResult(output, body.customEmit && (result === undefined || result === null) ? [] : result)
+  }
+
+  const revive = (input: Input): Aggregate => {
+    const instance = instantiate()
+    const text = readState(input)
+    if (text !== '') member(instance, 'deserialize', [text])
+    return instance
+  }
+
+  const row = (input: Input, output: Output): void => {
+    switch (body.operation) {
+      case 'final': {
+        const instance = instantiate()
+        processRows(instance, input)
+        finish(instance, output)
+        return
+      }
+      case 'step': {
+        const instance = revive(input)
+        processRows(instance, input)
+        writeState(output, member(instance, 'serialize', []))
+        return
+      }
+      case 'finish':
+        finish(revive(input), output)
+    }
+  }
+
+  return {
+    resolve() {
+      const invalid = (why: string): Failure => ({
+        code: UDF_COMPILE_ERROR,
+        message: `the JavaScript UDA ${spec.name} is invalid. ${why}`,
+      })
+      const found = (globalThis as Record<string, unknown>)[spec.name]
+      if (typeof found !== 'object' || found === null) {
+        return invalid(`The UDA object '${spec.name}' is not defined`)
+      }
+      const members = found as Record<string, unknown>
+      for (const name of REQUIRED_MEMBERS) {
+        if (typeof members[name] !== 'function') {
+          return invalid(
+            `Missing required member function: '${name}'. Please refer to the JavaScript UDA documents for details`,
+          )
+        }
+      }
+      for (const name of Object.keys(members)) {
+        if (typeof members[name] !== 'function' && name !== 'has_customized_emit') {
+          return invalid(
+            `It contains non-function data member : '${name}'. JavaScript UDA can contain only required data members and member functions. Please refer to the JavaScript UDA documents for details`,
+          )
+        }
+      }
+      blueprint = found as unknown as Aggregate
+      return undefined
+    },
+
+    block: (rows, input, output) =>
+      attempt(() => {
+        for (let i = 0; i < rows; i++) row(input, output)
+        return undefined
+      }),
+  }
+}
+
+/** Traits of an aggregate that its definition needs to know: reported by the check, read off the object. */
+export function traitsOf(name: string): { customEmit: boolean; resumable: boolean } {
+  const object = (globalThis as Record<string, unknown>)[name] as Record<string, unknown>
+  return {
+    customEmit: object.has_customized_emit === true,
+    resumable: typeof object.serialize === 'function' && typeof object.deserialize === 'function',
+  }
+}
