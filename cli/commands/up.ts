@@ -1,0 +1,35 @@
+import type { Command } from 'commander'
+import { action } from '../context.js'
+import { bringUp, DEFAULT_PORTS, stateFiles } from '../embedded/lifecycle.js'
+import { type PortOptions, portOption, portsOf } from '../options.js'
+
+export function registerUp(program: Command): void {
+  const command = program
+    .command('up')
+    .description('start the embedded engine and the UDF gateway in the background')
+  portOption(command, 'http', DEFAULT_PORTS.http, 'SQL over HTTP, table mode')
+  portOption(command, 'stream', DEFAULT_PORTS.stream, 'SQL over HTTP, streaming mode, and REST')
+  portOption(command, 'kafka', DEFAULT_PORTS.kafka, 'Kafka protocol')
+  portOption(command, 'metrics', DEFAULT_PORTS.metrics, 'Prometheus metrics')
+  portOption(command, 'gateway', DEFAULT_PORTS.gateway, 'UDF gateway')
+  command.action(
+    action<PortOptions, []>(async ({ output, projectDir, stateDir }, options) => {
+      const { engine, gateway, started } = await bringUp({
+        projectDir,
+        stateDir,
+        ports: portsOf(options),
+        onStep: (text) => output.note(text),
+      })
+      output.line(started ? 'The embedded engine is up.' : 'The embedded engine was up already.')
+      output.line(`  SQL, table mode      ${engine.url}`)
+      output.line(`  SQL, streaming mode  ${engine.streamUrl}`)
+      output.line(`  Kafka protocol       ${engine.brokers}   (for development)`)
+      output.line(`  metrics              ${engine.metricsUrl}`)
+      output.line(`  UDF gateway          ${gateway.url}`)
+      output.line(`  data and logs        ${stateDir}`)
+      output.line()
+      output.line('Next: npx tpctl bootstrap')
+      output.result({ started, engine, gateway, state: stateDir, log: stateFiles(stateDir).engine.log })
+    }),
+  )
+}

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type DaemonFiles, readReady, startDaemon, stopDaemon } from './daemon_process.js'
+
+/** What the engine's process announces. */
+export interface EngineReady {
+  pid: number
+  url: string
+  streamUrl: string
+  brokers: string
+  metricsUrl: string
+}
+
+/** What the gateway's process announces. */
+export interface GatewayReady {
+  pid: number
+  url: string
+}
+
+export interface Embedded {
+  engine: EngineReady
+  gateway: GatewayReady
+}
+
+export interface Ports {
+  http: number
+  stream: number
+  metrics: number
+  kafka: number
+  gateway: number
+}
+
+/** The ports that Proton, Kafka and the gateway are known by. */
+export const DEFAULT_PORTS: Ports = { http: 8123, stream: 3218, metrics: 9363, kafka: 9092, gateway: 9100 }
+
+/** Ports that are free, whichever they are. */
+export const ANY_PORTS: Ports = { http: 0, stream: 0, metrics: 0, kafka: 0, gateway: 0 }
+
+/** The state folder's layout; everything of the embedded engine is below it. */
+export function stateFiles(stateDir: string) {
+  return {
+    engineDir: join(stateDir, 'engine'),
+    engineConfig: join(stateDir, 'engine.config.json'),
+    history: join(stateDir, 'history'),
+    rejects: join(stateDir, 'rejects'),
+    engine: {
+      ready: join(stateDir, 'engine.json'),
+      log: join(stateDir, 'logs', 'engine.log'),
+    } satisfies DaemonFiles,
+    gateway: {
+      ready: join(stateDir, 'gateway.json'),
+      log: join(stateDir, 'logs', 'gateway.log'),
+    } satisfies DaemonFiles,
+  }
+}
+
+/** The engine and gateway that run on this state folder, as far as they do. */
+export function running(stateDir: string): Partial<Embedded> {
+  const files = stateFiles(stateDir)
+  return { engine: readReady<EngineReady>(files.engine), gateway: readReady<GatewayReady>(files.gateway) }
+}
+
+export interface UpOptions {
+  projectDir: string
+  stateDir: string
+  ports: Ports
+  onStep?: (text: string) => void
+}
+
+/** Starts what is not running yet: the engine first, then the gateway, which keeps its cache in the engine. */
+export async function bringUp(options: UpOptions): Promise<Embedded & { started: boolean }> {
+  const files = stateFiles(options.stateDir)
+  let { engine, gateway } = running(options.stateDir)
+  const started = engine === undefined || gateway === undefined
+  if (!engine) {
+    options.onStep?.('starting the embedded engine')
+    await mkdir(options.stateDir, { recursive: true })
+    const { gateway: _, ...ports } = options.ports
+    await writeFile(
+      files.engineConfig,
+      JSON.stringify({ dir: files.engineDir, ports, readyFile: files.engine.ready }, null, 2),
+    )
+    engine = await startDaemon<EngineReady>('embedded engine', files.engine, compiled('engine/daemon.js'), [
+      files.engineConfig,
+    ])
+  }
+  if (!gateway) {
+    options.onStep?.('starting the UDF gateway')
+    gateway = await startDaemon<GatewayReady>('UDF gateway', files.gateway, compiled('cli/main.js'), [
+      '--project',
+      options.projectDir,
+      '--state',
+      options.stateDir,
+      'udf',
+      'serve',
+      '--port',
+      String(options.ports.gateway),
+      '--ready-file',
+      files.gateway.ready,
+    ])
+  }
+  return { engine, gateway, started }
+}
+
+/** Stops both; the gateway first, so that it can still save its cache. True if anything ran. */
+export async function takeDown(stateDir: string): Promise<boolean> {
+  const files = stateFiles(stateDir)
+  const gateway = await stopDaemon(files.gateway)
+  const engine = await stopDaemon(files.engine)
+  return gateway || engine
+}
+
+/** A compiled file of this package; from the sources (tests) it is looked for in dist. */
+function compiled(path: string): string {
+  const beside = fileURLToPath(new URL(`../../${path}`, import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL(`../../dist/${path}`, import.meta.url))
+}
