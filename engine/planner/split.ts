@@ -1,6 +1,21 @@
-import type { Expr, Select } from '../../dialect/ast.js'
+import type { Expr, OrderItem, RawExpr, Select } from '../../dialect/ast.js'
+import { columnName } from '../../dialect/index.js'
+import { quoteIdentifier } from '../chdb/pool.js'
 import type { Relation } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import {
+  type AggregateModel,
+  aggregateModel,
+  isAggregateCall,
+  mergeText,
+  modelText,
+} from './translate/aggregates.js'
 import type { TranslateEnv } from './translate/env.js'
+import { exprText } from './translate/expression.js'
+import { groupKeys, openScope } from './translate/query.js'
+import { emptyScope, type Scope } from './translate/scope.js'
+import { substitute } from './translate/sql_function.js'
+import { exprParts, fingerprint } from './walk.js'
 
 /** An aggregation cut in two: partials per slice of the input, and the answer from all partials. */
 export interface AggregateSplit {
@@ -8,14 +23,263 @@ export interface AggregateSplit {
   keys: { name: string; expr: Expr }[]
   /** Names of the `-State` columns of the partials. */
   states: string[]
-  /** Keys, then states, over the FROM and WHERE of the original. One row per group of the slice. */
+  /**
+   * Keys, then states, over the FROM and WHERE of the original: one row per group of the slice. Its expressions
+   * are the store's text already, bound to this FROM: a caller that puts another relation into FROM (the next
+   * slice) must keep its columns and its alias.
+   */
   partial: Select
   /**
-   * The original's columns (same names, order), HAVING, ORDER BY, LIMIT BY, LIMIT over stored partials.
+   * The original's columns (same names, same order), HAVING, ORDER BY, LIMIT BY and LIMIT over stored partials.
    * The relation has the partial's columns, any number of rows per key.
    */
   final(partials: Relation): Select
 }
 
 /** Throws 215 for a column that is neither grouped nor aggregated. Settings and EMIT of the original are dropped. */
-export declare function splitAggregate(select: Select, env: TranslateEnv): AggregateSplit
+export function splitAggregate(select: Select, env: TranslateEnv): AggregateSplit {
+  return new Splitter(select, env).split()
+}
+
+class Splitter {
+  readonly #select: Select
+  readonly #scope: Scope
+  readonly #aliases: ReadonlyMap<string, Expr>
+  readonly #keys: { name: string; expr: Expr; print: string }[] = []
+  /** State column per distinct text of the partial aggregate. */
+  readonly #states = new Map<string, string>()
+
+  constructor(select: Select, env: TranslateEnv) {
+    this.#select = select
+    this.#scope = openScope(select, emptyScope(env)).scope
+    this.#aliases = aliasDefinitions(select)
+    for (const [i, key] of this.#groupExprs().entries()) {
+      const expr = this.#resolved(key)
+      const print = fingerprint(expr)
+      if (!this.#keys.some((known) => known.print === print)) this.#keys.push({ name: `_k${i}`, expr, print })
+    }
+  }
+
+  split(): AggregateSplit {
+    const select = this.#select
+    const columns: Expr[] = select.columns.map((column) => this.#output(column))
+    const having = select.having && this.#after(this.#resolved(select.having))
+    const orderBy = select.orderBy?.map((item) => this.#order(item))
+    const limitBy = select.limitBy && {
+      ...select.limitBy,
+      by: select.limitBy.by.map((expr) => this.#after(this.#resolved(expr))),
+    }
+    const keys = this.#keys.map(({ name, expr }) => ({ name, expr }))
+    const partial: Select = {
+      kind: 'select',
+      with: select.with.filter((item) => item.kind === 'cte'),
+      columns: [
+        ...keys.map(({ name, expr }) => aliased(raw(exprText(expr, this.#bare())), name)),
+        ...[...this.#states].map(([text, name]) => aliased(raw(text), name)),
+      ],
+      from: select.from,
+      prewhere: select.prewhere && this.#condition(select.prewhere),
+      where: select.where && this.#condition(select.where),
+      groupBy: keys.map(({ name }) => raw(quoteIdentifier(name))),
+    }
+    return {
+      keys,
+      states: [...this.#states.values()],
+      partial,
+      final: (partials) => ({
+        kind: 'select',
+        with: [],
+        distinct: select.distinct === undefined ? undefined : this.#distinct(select.distinct),
+        columns,
+        from: { kind: 'raw_table', sql: partials.sql, columns: partials.columns },
+        groupBy: keys.map(({ name }) => raw(quoteIdentifier(name))),
+        groupByModifier: select.groupByModifier === 'all' ? undefined : select.groupByModifier,
+        withTotals: select.withTotals,
+        having,
+        orderBy,
+        limitBy,
+        limit: select.limit,
+        offset: select.offset,
+        withTies: select.withTies,
+      }),
+    }
+  }
+
+  #groupExprs(): Expr[] {
+    if (this.#select.groupByModifier === 'all') {
+      return this.#select.columns.filter((column) => !this.#aggregates(this.#resolved(column)))
+    }
+    return groupKeys(this.#select, this.#scope).map((key) => this.#positional(key))
+  }
+
+  /** `GROUP BY 1` is the first column of the SELECT. */
+  #positional(key: Expr): Expr {
+    if (key.kind !== 'literal' || key.type !== 'number' || !/^\d+$/.test(key.text)) return key
+    return this.#select.columns[Number(key.text) - 1] ?? key
+  }
+
+  #aggregates(expr: Expr): boolean {
+    if (isAggregateCall(expr, this.#scope)) return true
+    let found = false
+    exprParts(
+      expr,
+      (child) => {
+        found ||= this.#aggregates(child)
+        return child
+      },
+      (query) => query,
+    )
+    return found
+  }
+
+  /** Aliases of the SELECT replaced by what they stand for, `AS` inside expressions dropped. */
+  #resolved(expr: Expr): Expr {
+    return resolveAliases(
+      expr,
+      this.#aliases,
+      this.#scope.sources.flatMap((s) => [...s.columns]),
+      new Set(),
+    )
+  }
+
+  /** Scope for texts in which no alias is left. */
+  #bare(): Scope {
+    return { ...this.#scope, aliases: new Set() }
+  }
+
+  #condition(expr: Expr): RawExpr {
+    return raw(exprText(this.#resolved(expr), this.#bare(), 'condition'))
+  }
+
+  #output(column: Expr): Expr {
+    if (column.kind === 'star') {
+      throw new EngineError('NOT_AN_AGGREGATE', 'An asterisk cannot stand in a query that aggregates')
+    }
+    const name = column.kind === 'alias' ? column.name : outputName(column, this.#scope)
+    return aliased(this.#after(this.#resolved(column)), name)
+  }
+
+  #order(item: OrderItem): OrderItem {
+    return { ...item, expr: this.#after(this.#resolved(this.#positional(item.expr))) }
+  }
+
+  #distinct(distinct: true | Expr[]): true | Expr[] {
+    return distinct === true ? true : distinct.map((expr) => this.#after(this.#resolved(expr)))
+  }
+
+  /** An expression of the original over the partials: keys and aggregates become their columns. */
+  #after(expr: Expr): Expr {
+    const print = fingerprint(expr)
+    const key = this.#keys.find((known) => known.print === print)
+    if (key) return raw(quoteIdentifier(key.name))
+    if (isAggregateCall(expr, this.#scope)) {
+      const model = aggregateModel(expr, this.#bare())!
+      return raw(mergeText(model, quoteIdentifier(this.#state(model))))
+    }
+    if (expr.kind === 'column') throw this.#notGrouped(expr.path)
+    if (expr.kind === 'lambda') return this.#afterLambda(expr)
+    return exprParts(
+      expr,
+      (child) => this.#after(child),
+      (query) => query,
+    )
+  }
+
+  /** Parameters of a lambda are columns to the tree, but not to the grouping. */
+  #afterLambda(expr: Extract<Expr, { kind: 'lambda' }>): Expr {
+    const free = (inner: Expr): Expr => {
+      if (inner.kind === 'column' && expr.params.includes(inner.path[0]!)) return inner
+      if (inner.kind === 'column' || isAggregateCall(inner, this.#scope)) return this.#after(inner)
+      const print = fingerprint(inner)
+      if (this.#keys.some((known) => known.print === print)) return this.#after(inner)
+      return exprParts(inner, free, (query) => query)
+    }
+    return { ...expr, body: free(expr.body) }
+  }
+
+  #state(model: AggregateModel): string {
+    if (model.givesState) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'Aggregate states cannot be selected from a continuous aggregation',
+      )
+    }
+    const text = modelText(model, 'State')
+    const known = this.#states.get(text)
+    if (known !== undefined) return known
+    const name = `_s${this.#states.size}`
+    this.#states.set(text, name)
+    return name
+  }
+
+  #notGrouped(path: string[]): EngineError {
+    const have = this.#keys.map((key) => `'${columnName(key.expr)}'`).join(',')
+    return new EngineError(
+      'NOT_AN_AGGREGATE',
+      `Column \`${path.join('.')}\` is not under aggregate function and not in GROUP BY. Have columns: [${have}]`,
+    )
+  }
+}
+
+function raw(sql: string): RawExpr {
+  return { kind: 'raw', sql }
+}
+
+function aliased(expr: Expr, name: string): Expr {
+  return { kind: 'alias', expr, name }
+}
+
+/** The header of an un-aliased column: a qualified one loses its relation. */
+function outputName(column: Expr, scope: Scope): string {
+  if (column.kind !== 'column' || column.path.length === 1) return columnName(column)
+  const at = column.path.findIndex((part) => scope.sources.some((s) => s.alias === part))
+  return at === 0 || at === 1 ? column.path.slice(at + 1).join('.') : column.path.join('.')
+}
+
+function aliasDefinitions(select: Select): Map<string, Expr> {
+  const found = new Map<string, Expr>()
+  const visit = (expr: Expr): Expr => {
+    if (expr.kind === 'alias' && !found.has(expr.name)) found.set(expr.name, expr.expr)
+    exprParts(expr, visit, (query) => query)
+    return expr
+  }
+  for (const item of select.with) if (item.kind === 'expr') found.set(item.name, item.expr)
+  const rest = [
+    select.where,
+    select.having,
+    ...(select.groupBy ?? []),
+    ...(select.orderBy ?? []).map((o) => o.expr),
+  ]
+  for (const expr of [...select.columns, ...rest]) if (expr) visit(expr)
+  return found
+}
+
+/** Inside its own definition an alias means the column of that name; a cycle of several aliases is an error. */
+function resolveAliases(
+  expr: Expr,
+  aliases: ReadonlyMap<string, Expr>,
+  columns: readonly string[],
+  open: ReadonlySet<string>,
+): Expr {
+  const go = (inner: Expr): Expr => resolveAliases(inner, aliases, columns, open)
+  if (expr.kind === 'alias') {
+    return resolveAliases(expr.expr, aliases, columns, new Set([...open, expr.name]))
+  }
+  if (expr.kind === 'column') {
+    const name = expr.path[0]!
+    const definition = aliases.get(name)
+    if (!definition || open.has(name)) {
+      if (open.has(name) && open.size > 1 && !columns.includes(name)) {
+        throw new EngineError('UNKNOWN_IDENTIFIER', `Cyclic aliases: ${[...open, name].join(' → ')}`)
+      }
+      return expr
+    }
+    const resolved = resolveAliases(definition, aliases, columns, new Set([...open, name]))
+    return substitute(expr, new Map([[name, resolved]]))
+  }
+  if (expr.kind === 'lambda') {
+    const visible = new Map([...aliases].filter(([name]) => !expr.params.includes(name)))
+    return { ...expr, body: resolveAliases(expr.body, visible, columns, open) }
+  }
+  return exprParts(expr, go, (query) => query)
+}

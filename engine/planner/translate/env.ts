@@ -1,3 +1,4 @@
+import type { RawTable } from '../../../dialect/ast.js'
 import type { CallTarget } from '../../contracts.js'
 
 /** What a translation needs to know besides the tree. */
@@ -7,11 +8,14 @@ export interface TranslateEnv {
   /** Values of `{name:type}` parameters, as text. */
   params?: Record<string, string>
   /**
-   * SQL of an expression that orders the rows of FROM by arrival (`_tp_sn`). With it `earliest`, `latest`,
-   * `first_value`, `last_value` and `group_array` follow arrival even where partial states are merged in
-   * any order; without it they follow the order in which the store happens to read.
+   * SQL of an expression that orders the rows of a raw table by arrival (`_tp_sn`), for SELECTs directly FROM
+   * it. With it `earliest`, `latest`, `first_value`, `last_value` and `group_array` follow arrival, even where
+   * partial states are merged in any order; without it they follow the order in which the store happens to read.
    */
-  arrival?: string
+  arrival?: string | ((table: RawTable) => string | undefined)
+  /** What `database()` and `user()` answer. */
+  database?: string
+  user?: string
 }
 
 /** SQL of the store, and the names of its result's columns (duplicates possible). */

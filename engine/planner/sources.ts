@@ -1,0 +1,215 @@
+import type {
+  Expr,
+  NamedTable,
+  Query,
+  Select,
+  SubqueryTable,
+  TableExpr,
+  TableFunction,
+} from '../../dialect/ast.js'
+import type { Catalog } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { substitute } from './translate/sql_function.js'
+import { type Rewrite, rewriteQuery } from './walk.js'
+
+export type Leaf = NamedTable | TableFunction
+
+/**
+ * Replaces each leaf of FROM (and `x IN stream`), at any depth, by what `resolve` gives; `undefined` keeps it.
+ * Names of CTEs are no leaves. `leftmost` marks the leaf that decides whether the query is unbounded.
+ * A replacement without an alias gets the leaf's (a stream stays addressable by its name).
+ */
+export async function bindLeaves(
+  query: Query,
+  resolve: (leaf: Leaf, leftmost: boolean) => Promise<TableExpr | undefined>,
+): Promise<Query> {
+  const prepared = relationsInLists(query)
+  const leaves: Leaf[] = []
+  rewriteQuery(prepared, { leaf: (leaf) => void leaves.push(leaf) })
+  const first = leftmostSource(prepared)
+  const bound = new Map<Leaf, TableExpr>()
+  for (const leaf of leaves) {
+    const table = await resolve(leaf, leaf === first)
+    if (table) bound.set(leaf, withAliasOf(leaf, table))
+  }
+  return rewriteQuery(prepared, { leaf: (leaf) => bound.get(leaf) })
+}
+
+function withAliasOf(leaf: Leaf, table: TableExpr): TableExpr {
+  if (table.kind === 'join' || table.kind === 'array_join') return table
+  return {
+    ...table,
+    alias: leaf.alias ?? table.alias ?? relationName(leaf),
+    columnAliases: leaf.columnAliases ?? table.columnAliases,
+  }
+}
+
+/** The name that columns of a leaf may be qualified with: the stream's, also inside `table(s)` and `tumble(s, …)`. */
+export function relationName(leaf: Leaf): string | undefined {
+  if (leaf.alias !== undefined) return leaf.alias
+  if (leaf.kind === 'table') return leaf.name.name
+  const [arg] = leaf.args
+  if (arg?.kind !== 'table_arg') return undefined
+  return arg.table.kind === 'subquery_table' ? arg.table.alias : relationName(arg.table)
+}
+
+/** `x IN stream` → `x IN (SELECT * FROM stream)`; a name that WITH defines stays. */
+function relationsInLists(query: Query): Query {
+  const rewriteSelect = (select: Select, outer: ReadonlySet<string>): Select => {
+    const local = new Set([...outer, ...select.with.map((item) => item.name)])
+    const rewrite: Rewrite = {
+      query: (inner) => relationsIn(inner, local),
+      expr: (expr) => {
+        if (expr.kind !== 'in' || expr.list.kind !== 'column' || expr.list.path.length > 2) return undefined
+        const path = expr.list.path
+        const isExpression =
+          path.length === 1 && select.with.some((w) => w.kind === 'expr' && w.name === path[0])
+        if (isExpression || outer.has(path[0]!) || definesAlias(select, path[0]!)) return undefined
+        return { ...expr, list: { kind: 'subquery', query: selectAll(path) } }
+      },
+    }
+    return partsOf(select, rewrite)
+  }
+  const relationsIn = (inner: Query, outer: ReadonlySet<string>): Query =>
+    inner.kind === 'union'
+      ? { ...inner, arms: inner.arms.map((arm) => relationsIn(arm, outer)) }
+      : rewriteSelect(inner, outer)
+  return relationsIn(query, new Set())
+}
+
+function definesAlias(select: Select, name: string): boolean {
+  return select.columns.some((column) => column.kind === 'alias' && column.name === name)
+}
+
+function selectAll(path: string[]): Select {
+  const name = path.length === 2 ? { database: path[0]!, name: path[1]! } : { name: path[0]! }
+  return { kind: 'select', with: [], columns: [{ kind: 'star' }], from: { kind: 'table', name } }
+}
+
+/** The parts of a SELECT are rewritten, the node itself is not offered to the `query` hook. */
+function partsOf(select: Select, rewrite: Rewrite): Select {
+  let first = true
+  return rewriteQuery(select, {
+    ...rewrite,
+    query: (inner) => {
+      if (first) {
+        first = false
+        return undefined
+      }
+      return rewrite.query?.(inner)
+    },
+  })
+}
+
+/**
+ * The leaf that decides whether the query is unbounded: the left-most one, through joins, subqueries and CTEs.
+ * Undefined for a query without FROM.
+ */
+export function leftmostSource(query: Query): Leaf | undefined {
+  return leftmostOf(query, new Map())
+}
+
+function leftmostOf(query: Query, outer: ReadonlyMap<string, Query>): Leaf | undefined {
+  if (query.kind === 'union') {
+    for (const arm of query.arms) {
+      const found = leftmostOf(arm, outer)
+      if (found) return found
+    }
+    return undefined
+  }
+  const ctes = new Map(outer)
+  for (const item of query.with) if (item.kind === 'cte') ctes.set(item.name, item.query)
+  return query.from && leftmostIn(query.from, ctes)
+}
+
+function leftmostIn(table: TableExpr, ctes: ReadonlyMap<string, Query>): Leaf | undefined {
+  switch (table.kind) {
+    case 'join':
+    case 'array_join':
+      return leftmostIn(table.left, ctes)
+    case 'subquery_table':
+      return leftmostOf(table.query, ctes)
+    case 'raw_table':
+      return undefined
+    case 'table': {
+      const cte = table.name.database === undefined ? ctes.get(table.name.name) : undefined
+      if (!cte) return table
+      const others = new Map([...ctes].filter(([name]) => name !== table.name.name))
+      return leftmostOf(cte, others)
+    }
+    case 'table_function': {
+      // A subquery inside `tumble((SELECT …), …)` decides; a plain stream is judged with its function.
+      const [arg] = table.args
+      if (arg?.kind === 'table_arg' && arg.table.kind === 'subquery_table')
+        return leftmostOf(arg.table.query, ctes)
+      return table
+    }
+  }
+}
+
+const MAX_VIEW_DEPTH = 64
+
+/**
+ * Plain views → their bodies as subqueries, also inside `tumble(view, …)`, recursively. Parameters of a
+ * parameterised view take the values of the call. `table(view)` is left alone: whoever binds it decides.
+ * Throws 36 for a missing parameter, 48 for views that contain each other.
+ */
+export function expandViews(query: Query, catalog: Catalog, database: string): Query {
+  return expand(query, catalog, database, [])
+}
+
+function expand(query: Query, catalog: Catalog, database: string, path: string[]): Query {
+  return rewriteQuery(query, { leaf: (leaf) => expandLeaf(leaf, catalog, database, path) })
+}
+
+function expandLeaf(leaf: Leaf, catalog: Catalog, database: string, path: string[]): TableExpr | undefined {
+  if (leaf.kind === 'table') return viewBody(leaf, catalog, database, path)
+  if (leaf.name.toLowerCase() === 'table') return undefined
+  let changed = false
+  const args = leaf.args.map((arg) => {
+    if (arg.kind !== 'table_arg') return arg
+    const inner =
+      arg.table.kind === 'subquery_table'
+        ? { ...arg.table, query: expand(arg.table.query, catalog, database, path) }
+        : expandLeaf(arg.table, catalog, database, path)
+    if (!inner || inner.kind === 'join' || inner.kind === 'array_join' || inner.kind === 'raw_table')
+      return arg
+    changed = true
+    return { ...arg, table: inner }
+  })
+  return changed ? { ...leaf, args } : undefined
+}
+
+/** The view's body as a subquery that answers to the view's name or alias; undefined for what is no plain view. */
+export function viewBody(
+  leaf: NamedTable,
+  catalog: Catalog,
+  database: string,
+  path: string[] = [],
+): SubqueryTable | undefined {
+  const object = catalog.find(leaf.name, database)
+  if (object?.kind !== 'view') return undefined
+  const name = `${object.name.database}.${object.name.name}`
+  if (path.includes(name) || path.length > MAX_VIEW_DEPTH) {
+    throw new EngineError('NOT_IMPLEMENTED', `View ${name} contains itself: ${[...path, name].join(' → ')}`)
+  }
+  const given = new Map((leaf.args ?? []).map((arg) => [arg.name, arg.value]))
+  const body = expand(object.statement.query, catalog, object.name.database, [...path, name])
+  return {
+    kind: 'subquery_table',
+    query: given.size > 0 ? withArguments(body, given) : body,
+    alias: leaf.alias ?? leaf.name.name,
+    columnAliases: leaf.columnAliases,
+  }
+}
+
+/** `{p:type}` inside the body → the argument cast to the type. Others are left for the query's own parameters. */
+function withArguments(query: Query, given: ReadonlyMap<string, Expr>): Query {
+  return rewriteQuery(query, {
+    expr: (expr) => {
+      if (expr.kind !== 'parameter') return undefined
+      const value = given.get(expr.name)
+      return value && { kind: 'cast', expr: substitute(value, new Map()), type: expr.type }
+    },
+  })
+}

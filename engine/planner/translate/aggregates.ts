@@ -1,0 +1,339 @@
+import type { Expr, FunctionCall } from '../../../dialect/ast.js'
+import { isAggregateFunction, toClickHouseFunction } from '../../../dialect/index.js'
+import type { CallTarget } from '../../contracts.js'
+import { EngineError } from '../../errors.js'
+import { exprText } from './expression.js'
+import type { Scope } from './scope.js'
+import { udfArguments } from './udf.js'
+
+/**
+ * Every aggregate of Proton as ONE aggregate function of the store and, where they differ, an expression over
+ * its result. So the same model writes a one-shot query (`finish(f(args))`), a partial (`fState(args)`) and
+ * its end (`finish(fMerge(state))`).
+ */
+export interface AggregateModel {
+  /** The store's name with combinators, without State and Merge. */
+  name: string
+  parameters: string[]
+  args: string[]
+  finish(result: string): string
+  /** The call asks for a state itself (`sum_state`): its result is one. */
+  givesState: boolean
+}
+
+/** Suffixes of Proton's aggregate functions, longest first, with the arguments each takes from the end. */
+const COMBINATORS: [suffix: string, store: string, args: number][] = [
+  ['_simple_state', 'SimpleState', 0],
+  ['_or_default', 'OrDefault', 0],
+  ['_for_each', 'ForEach', 0],
+  ['_distinct', 'Distinct', 0],
+  ['_resample', 'Resample', 1],
+  ['_or_null', 'OrNull', 0],
+  ['_array', 'Array', 0],
+  ['_merge', 'Merge', 0],
+  ['_state', 'State', 0],
+  ['_null', 'Null', 0],
+  ['_map', 'Map', 0],
+  ['_if', 'If', 1],
+]
+
+interface SplitName {
+  base: string
+  /** Innermost first: `sum_distinct_if` → Distinct, If. */
+  combinators: (typeof COMBINATORS)[number][]
+}
+
+/** `quantile_exact_if` → quantile_exact + If. Undefined for what is no aggregate function. */
+function splitName(name: string, scope: Scope): SplitName | undefined {
+  if (isBase(name, scope)) return { base: name, combinators: [] }
+  for (const combinator of COMBINATORS) {
+    const [suffix] = combinator
+    if (!name.endsWith(suffix)) continue
+    const inner = splitName(name.slice(0, -suffix.length), scope)
+    if (inner) return { base: inner.base, combinators: [...inner.combinators, combinator] }
+  }
+  return undefined
+}
+
+function isBase(name: string, scope: Scope): boolean {
+  if (scope.env.lookup(name)?.kind === 'aggregate') return true
+  if (name in BASES || QUANTILE.test(name)) return true
+  return (
+    isAggregateFunction(name) &&
+    !COMBINATORS.some(
+      ([suffix]) => name.endsWith(suffix) && isAggregateFunction(name.slice(0, -suffix.length)),
+    )
+  )
+}
+
+export function isAggregateName(name: string, scope: Scope): boolean {
+  return splitName(name.toLowerCase(), scope) !== undefined || splitName(name, scope) !== undefined
+}
+
+/** Whether the call is an aggregation of the query around it (and no window function). */
+export function isAggregateCall(expr: Expr, scope: Scope): expr is FunctionCall {
+  return expr.kind === 'call' && expr.over === undefined && isAggregateName(expr.name, scope)
+}
+
+interface Base {
+  name: string
+  parameters: string[]
+  args: string[]
+  finish?(result: string): string
+}
+
+type BaseBuilder = (args: string[], given: string[], scope: Scope, name: string) => Base
+
+const QUANTILE = /^(?:quantiles?|median)(?:_|$)/
+
+function wrongCount(name: string, needs: string): EngineError {
+  return new EngineError(
+    'NUMBER_OF_ARGUMENTS_DOESNT_MATCH',
+    `Aggregate function ${name} requires ${needs} arguments`,
+  )
+}
+
+/** Where an order of arrival is known, the value at its end; else whichever the store reads first or last. */
+function byArrival(plain: string, ordered: string): BaseBuilder {
+  return (args, _given, scope) =>
+    scope.arrival === undefined
+      ? { name: plain, parameters: [], args }
+      : { name: ordered, parameters: [], args: [...args, scope.arrival] }
+}
+
+/** `top_k(x, k[, with_count = true[, load_factor]])` → `[(x, count), …]`, or `[x, …]` without the counts. */
+const topK: BaseBuilder = (args, given, _scope, name) => {
+  const weighted = name.endsWith('_weighted')
+  const columns = weighted ? 2 : 1
+  const options = given.length > 0 ? given : args.slice(columns)
+  if (given.length === 0 && (options.length < 1 || options.length > 3))
+    throw wrongCount(name, weighted ? '3 to 5' : '2 to 4')
+  const [k = '10', withCount = 'true', load] = options
+  const counts = /^(?:true|1)$/.test(withCount)
+  if (name.startsWith('top_k_exact')) {
+    const weight = weighted ? `toUInt64(${args[1]})` : 'toUInt64(1)'
+    const ranked = (m: string) =>
+      `arraySlice(arrayReverseSort(_t -> _t.2, arrayZip(tupleElement(${m}, 1), tupleElement(${m}, 2))), 1, ${k})`
+    return {
+      name: 'sumMap',
+      parameters: [],
+      args: [`[${args[0]}]`, `[${weight}]`],
+      finish: (m) => (counts ? ranked(m) : `arrayMap(_t -> _t.1, ${ranked(m)})`),
+    }
+  }
+  return {
+    name: weighted ? 'topKWeighted' : 'topK',
+    // The store's third parameter adds the counts (and an error bound, which Proton does not show).
+    parameters: counts ? [k, storeLoadFactor(load), "'counts'"] : [k, storeLoadFactor(load)],
+    args: args.slice(0, columns),
+    finish: counts ? (r) => `arrayMap(_t -> tuple(_t.1, _t.2), ${r})` : undefined,
+  }
+}
+
+/** Proton's default reserves 1000 counters per asked-for value; the store allows 65536 in all. */
+function storeLoadFactor(load: string | undefined): string {
+  return load === undefined ? '20' : load
+}
+
+/** `min_k(x, k[, context…])` → the k smallest, ascending; with context `[(x, context…), …]`. */
+function extremes(smallest: boolean): BaseBuilder {
+  return (args, given, _scope, name) => {
+    if (given.length === 0 && args.length < 2) throw wrongCount(name, 'at least two')
+    const k = given[0] ?? args[1]!
+    const context = given.length > 0 ? args.slice(1) : args.slice(2)
+    const sort = smallest ? 'arraySort' : 'arrayReverseSort'
+    if (context.length === 0) {
+      return {
+        name: 'groupArray',
+        parameters: [],
+        args: [args[0]!],
+        finish: (r) => `arraySlice(${sort}(${r}), 1, ${k})`,
+      }
+    }
+    return {
+      name: 'groupArray',
+      parameters: [],
+      args: [`tuple(${[args[0]!, ...context].join(', ')})`],
+      finish: (r) => `arraySlice(${sort}(_t -> _t.1, ${r}), 1, ${k})`,
+    }
+  }
+}
+
+/** The first `columns` arguments stay, the rest are parameters: `quantile(x, 0.9)` → `quantile(0.9)(x)`. */
+function trailingParameters(store: string, columns: number): BaseBuilder {
+  return (args, given) => ({
+    name: store,
+    parameters: given.length > 0 ? given : args.slice(columns),
+    args: args.slice(0, columns),
+  })
+}
+
+function leadingParameters(store: string, parameters: number): BaseBuilder {
+  return (args, given) =>
+    given.length > 0
+      ? { name: store, parameters: given, args }
+      : { name: store, parameters: args.slice(0, parameters), args: args.slice(parameters) }
+}
+
+const groupArray: BaseBuilder = (args, given, scope) => {
+  const limit = given[0] ?? args[1]
+  const parameters = limit === undefined ? [] : [limit]
+  if (scope.arrival === undefined) return { name: 'groupArray', parameters, args: args.slice(0, 1) }
+  const sorted = (r: string) =>
+    `arrayMap(_t -> assumeNotNull(_t.2), arrayFilter(_t -> isNotNull(_t.2), arraySort(_t -> _t.1, ${r})))`
+  return {
+    name: 'groupArray',
+    parameters: [],
+    args: [`tuple(${scope.arrival}, ${args[0]})`],
+    finish: (r) => (limit === undefined ? sorted(r) : `arraySlice(${sorted(r)}, 1, ${limit})`),
+  }
+}
+
+const percentile = (level: string): BaseBuilder => {
+  return (args) => ({ name: 'quantile', parameters: [level], args })
+}
+
+/** Aggregates whose call is written differently here and there. All others keep their arguments. */
+const BASES: Record<string, BaseBuilder> = {
+  earliest: byArrival('any', 'argMin'),
+  first_value: byArrival('any', 'argMin'),
+  latest: byArrival('anyLast', 'argMax'),
+  last_value: byArrival('anyLast', 'argMax'),
+  top_k: topK,
+  top_k_weighted: topK,
+  top_k_exact: topK,
+  top_k_exact_weighted: topK,
+  min_k: extremes(true),
+  max_k: extremes(false),
+  group_array: groupArray,
+  group_uniq_array: trailingParameters('groupUniqArray', 1),
+  group_array_sorted: (args, given) => ({
+    name: 'groupArraySorted',
+    parameters: given.length > 0 ? given : args.length > 1 ? args.slice(1) : ['1000000'],
+    args: args.slice(0, 1),
+  }),
+  group_array_last: trailingParameters('groupArrayLast', 1),
+  largest_triangle_three_buckets: trailingParameters('largestTriangleThreeBuckets', 2),
+  lttb: trailingParameters('largestTriangleThreeBuckets', 2),
+  stochastic_linear_regression: leadingParameters('stochasticLinearRegression', 4),
+  stochastic_logistic_regression: leadingParameters('stochasticLogisticRegression', 4),
+  p90: percentile('0.9'),
+  p95: percentile('0.95'),
+  p99: percentile('0.99'),
+  group_concat: (args, given) => ({
+    name: 'groupArray',
+    parameters: [],
+    args: [`toString(${args[0]})`],
+    finish: (r) => `arrayStringConcat(${r}, ${given[0] ?? args[1] ?? "','"})`,
+  }),
+  count_distinct: (args) => ({ name: 'uniqExact', parameters: [], args }),
+}
+
+function quantileBase(args: string[], given: string[], name: string): Base {
+  const store = name === 'median' ? 'quantile' : toClickHouseFunction(name)
+  if (store === undefined)
+    throw new EngineError('UNKNOWN_AGGREGATE_FUNCTION', `Unknown aggregate function ${name}`)
+  const columns = /(?:deterministic|weighted)$/.test(name) ? 2 : 1
+  return {
+    name: store,
+    parameters: given.length > 0 ? given : args.slice(columns),
+    args: args.slice(0, columns),
+  }
+}
+
+/** Reads an aggregate call of the tree. Throws Proton's codes for wrong counts; undefined for other functions. */
+export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel | undefined {
+  const exact = splitName(call.name, scope)
+  const split = exact ?? splitName(call.name.toLowerCase(), scope)
+  if (!split) return undefined
+
+  let texts = call.args.filter((arg) => arg.kind !== 'star').map((arg) => exprText(arg, scope))
+  const given = (call.parameters ?? []).map((p) => exprText(p, scope))
+  const suffixes = split.combinators.map(([, store]) => store)
+  const udf = scope.env.lookup(split.base)
+
+  // Arguments that belong to combinators stand behind those of the function.
+  const owned: string[] = []
+  for (const [, , count] of [...split.combinators].reverse()) {
+    if (count === 0) continue
+    owned.unshift(...texts.slice(-count))
+    texts = texts.slice(0, -count)
+  }
+  if (call.filter) {
+    suffixes.push('If')
+    owned.push(exprText(call.filter, scope, 'condition'))
+  }
+
+  let base =
+    udf?.kind === 'aggregate' ? udfBase(call, texts, udf) : builtinBase(split.base, texts, given, scope)
+  if (call.distinct) {
+    if (split.base === 'count') base = { ...base, name: 'uniqExact' }
+    else suffixes.unshift('Distinct')
+  }
+  if (udf?.kind === 'aggregate' && suffixes.length > 0 && suffixes.some((s) => s !== 'If')) {
+    throw new EngineError('NOT_IMPLEMENTED', `Combinators other than _if are not supported for ${split.base}`)
+  }
+  if (udf?.kind === 'aggregate') return withNullsSkipped(base, owned)
+
+  const givesState = suffixes.at(-1) === 'State' || suffixes.at(-1) === 'SimpleState'
+  const finish = base.finish && !givesState ? base.finish : (r: string) => r
+  return {
+    name: base.name + suffixes.join(''),
+    parameters: base.parameters,
+    args: [...base.args, ...owned],
+    finish,
+    givesState,
+  }
+}
+
+function builtinBase(name: string, args: string[], given: string[], scope: Scope): Base {
+  if (QUANTILE.test(name) && !(name in BASES)) return quantileBase(args, given, name)
+  const builder = BASES[name]
+  if (builder) return builder(args, given, scope, name)
+  const store = toClickHouseFunction(name)
+  if (store === undefined) {
+    throw new EngineError(
+      'NOT_IMPLEMENTED',
+      `Aggregate function ${name} is not supported by the embedded engine`,
+    )
+  }
+  return { name: store, parameters: given, args }
+}
+
+type AggregateUdf = Extract<CallTarget, { kind: 'aggregate' }>
+
+/** A JavaScript aggregate is fed the array of its argument tuples when the group is complete. */
+function udfBase(call: FunctionCall, args: string[], udf: AggregateUdf): Base & { notNull: string } {
+  const { cast, notNull } = udfArguments(call.name, args, udf.argTypes)
+  return {
+    name: 'groupArray',
+    parameters: [],
+    args: [`tuple(${cast.join(', ')})`],
+    finish: (r) => `${udf.finalName}(${r})`,
+    notNull,
+  }
+}
+
+/** Rows with a NULL argument never reach a function of the user. */
+function withNullsSkipped(base: Base & { notNull?: string }, conditions: string[]): AggregateModel {
+  const all = [base.notNull ?? '1', ...conditions]
+  return {
+    name: 'groupArrayIf',
+    parameters: [],
+    args: [...base.args, all.length === 1 ? all[0]! : `(${all.join(' AND ')})`],
+    finish: base.finish ?? ((r) => r),
+    givesState: false,
+  }
+}
+
+/** `quantileExactIf(0.9)(x, c)`. */
+export function modelText(model: AggregateModel, suffix: '' | 'State' = ''): string {
+  const parameters = model.parameters.length > 0 ? `(${model.parameters.join(', ')})` : ''
+  return `${model.name}${suffix}${parameters}(${model.args.join(', ')})`
+}
+
+/** The end of a split aggregation: merges the states of a column. */
+export function mergeText(model: AggregateModel, column: string): string {
+  const parameters = model.parameters.length > 0 ? `(${model.parameters.join(', ')})` : ''
+  return model.finish(`${model.name}Merge${parameters}(${column})`)
+}

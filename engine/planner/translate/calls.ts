@@ -1,0 +1,58 @@
+import type { Expr, FunctionCall } from '../../../dialect/ast.js'
+import { quoteIdentifier } from '../../chdb/pool.js'
+import { EngineError } from '../../errors.js'
+import { aggregateModel, modelText } from './aggregates.js'
+import { exprText, type Mode, truth, windowText } from './expression.js'
+import { allowedFunction, isPredicate } from './functions.js'
+import type { Scope } from './scope.js'
+import { SPECIAL } from './special.js'
+import { inlineSqlFunction } from './sql_function.js'
+import { udfArguments } from './udf.js'
+import { WINDOW_FUNCTIONS, windowFunctionText } from './window_functions.js'
+
+/** A call as the store's text. Throws 46 for unknown functions, 48 for refused ones, 42 for wrong counts. */
+export function callText(call: FunctionCall, scope: Scope, mode: Mode): string {
+  const udf = scope.env.lookup(call.name)
+  if (udf?.kind === 'sql') return exprText(inlineSqlFunction(call, udf), deeper(call, scope), mode)
+  if (udf?.kind === 'scalar') {
+    const { keepNull } = udfArguments(call.name, texts(call.args, scope), udf.argTypes)
+    return `${udf.chName}(${keepNull.join(', ')})`
+  }
+
+  const name = call.name.toLowerCase()
+  if (WINDOW_FUNCTIONS.has(name)) return windowFunctionText(name, call, scope)
+  const special = SPECIAL[name]
+  if (special) {
+    const text = special(call.args, scope, mode)
+    return isPredicate(name) ? truth(text, mode) : text
+  }
+
+  const model = aggregateModel(call, scope)
+  if (model) return model.finish(`${modelText(model)}${overText(call, scope)}`)
+
+  const store = allowedFunction(name)
+  const parameters = call.parameters ? `(${texts(call.parameters, scope).join(', ')})` : ''
+  const distinct = call.distinct ? 'DISTINCT ' : ''
+  const text = `${store}${parameters}(${distinct}${texts(call.args, scope).join(', ')})${overText(call, scope)}`
+  return isPredicate(name) ? truth(text, mode) : text
+}
+
+function texts(args: Expr[], scope: Scope): string[] {
+  return args.map((arg) => exprText(arg, scope))
+}
+
+export function overText(call: FunctionCall, scope: Scope): string {
+  if (call.over === undefined) return ''
+  return ` OVER ${typeof call.over === 'string' ? quoteIdentifier(call.over) : windowText(call.over, scope)}`
+}
+
+/** Inside the body of a SQL function its own name is not followed again. */
+function deeper(call: FunctionCall, scope: Scope): Scope {
+  if (scope.inlining.includes(call.name)) {
+    throw new EngineError(
+      'UNSUPPORTED_METHOD',
+      `Function ${call.name} calls itself: ${[...scope.inlining, call.name].join(' → ')}`,
+    )
+  }
+  return { ...scope, inlining: [...scope.inlining, call.name] }
+}

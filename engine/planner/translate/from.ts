@@ -1,0 +1,208 @@
+import type { Expr, Join, TableExpr, TableFunction } from '../../../dialect/ast.js'
+import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
+import { EngineError } from '../../errors.js'
+import { exprText } from './expression.js'
+import { queryText } from './query.js'
+import type { Scope, Source } from './scope.js'
+import { parseColumns } from './structure.js'
+
+export interface From {
+  sql: string
+  sources: Source[]
+  /** Columns of USING and ARRAY JOIN. */
+  merged: ReadonlySet<string>
+}
+
+/** A FROM clause. Leaves are raw tables, CTEs, subqueries and the table functions that touch nothing. */
+export function fromText(table: TableExpr, scope: Scope): From {
+  return tableText(table, scope, { inJoin: table.kind === 'join', unnamed: 0 })
+}
+
+interface Place {
+  inJoin: boolean
+  unnamed: number
+}
+
+function tableText(table: TableExpr, scope: Scope, place: Place): From {
+  switch (table.kind) {
+    case 'raw_table':
+      return leaf(table.sql, table.columns, table.alias, table.columnAliases, place)
+    case 'subquery_table': {
+      const { sql, columns } = queryText(table.query, inside(scope))
+      return leaf(`(${sql})`, columns, table.alias, table.columnAliases, place)
+    }
+    case 'table': {
+      const { database, name } = table.name
+      const columns = database === undefined ? scope.ctes.get(name) : undefined
+      if (!columns) {
+        throw new EngineError(
+          'UNKNOWN_STREAM',
+          `Stream ${database ?? scope.env.database ?? 'default'}.${name} doesn't exist`,
+        )
+      }
+      return leaf(quoteIdentifier(name), columns, table.alias ?? name, table.columnAliases, place)
+    }
+    case 'table_function': {
+      const { sql, columns } = tableFunctionText(table, scope)
+      return leaf(sql, columns, table.alias, table.columnAliases, place)
+    }
+    case 'join':
+      return joinText(table, scope, { ...place, inJoin: true })
+    case 'array_join': {
+      const left = tableText(table.left, scope, place)
+      const inner = { ...scope, sources: left.sources, merged: left.merged }
+      const joined = table.columns.map((column) => arrayColumn(column, inner))
+      const keyword = table.outer ? 'LEFT ARRAY JOIN' : 'ARRAY JOIN'
+      return {
+        sql: `${left.sql} ${keyword} ${joined.map((j) => j.text).join(', ')}`,
+        sources: left.sources,
+        merged: new Set([...left.merged, ...joined.map((j) => j.name)]),
+      }
+    }
+  }
+}
+
+function arrayColumn(column: Expr, scope: Scope): { text: string; name: string } {
+  if (column.kind === 'alias') {
+    const text = exprText(column.expr, { ...scope, defining: column.name })
+    return { text: `${text} AS ${quoteIdentifier(column.name)}`, name: column.name }
+  }
+  const text = exprText(column, scope)
+  return { text, name: column.kind === 'column' ? column.path.at(-1)! : text }
+}
+
+/** Subqueries in FROM see CTEs and outer relations, not their siblings. */
+function inside(scope: Scope): Scope {
+  return { ...scope, aliases: new Set(), sources: [] }
+}
+
+function leaf(
+  sql: string,
+  columns: readonly string[],
+  given: string | undefined,
+  names: string[] | undefined,
+  place: Place,
+): From {
+  // The store wants every side of a join named.
+  const alias = given ?? (place.inJoin ? `_q${++place.unnamed}` : undefined)
+  let text = sql
+  let output = columns
+  if (names && names.length > 0) {
+    if (names.length > columns.length) {
+      throw new EngineError('BAD_ARGUMENTS', `${names.length} column aliases for ${columns.length} columns`)
+    }
+    output = columns.map((column, i) => names[i] ?? column)
+    const renamed = columns.map((column, i) => `${quoteIdentifier(column)} AS ${quoteIdentifier(output[i]!)}`)
+    text = `(SELECT ${renamed.join(', ')} FROM ${sql})`
+  }
+  if (alias !== undefined && text !== quoteIdentifier(alias)) text = `${text} AS ${quoteIdentifier(alias)}`
+  return { sql: text, sources: [{ alias, columns: output }], merged: new Set() }
+}
+
+const STRICTNESS = {
+  all: 'ALL',
+  any: 'ANY',
+  // One match per left row; which one is up to the relation on the right, whose rows the caller orders.
+  latest: 'ANY',
+  asof: 'ASOF',
+  semi: 'SEMI',
+  anti: 'ANTI',
+} as const
+
+function joinText(join: Join, scope: Scope, place: Place): From {
+  const left = tableText(join.left, scope, place)
+  const right = tableText(join.right, scope, place)
+  const sources = [...left.sources, ...right.sources]
+  const using = (join.using ?? []).map((expr) => {
+    if (expr.kind !== 'column') throw new EngineError('BAD_ARGUMENTS', 'USING takes names of columns')
+    return expr.path.at(-1)!
+  })
+  const merged = new Set([...left.merged, ...right.merged, ...using])
+  if (join.join === 'cross') return { sql: `${left.sql} CROSS JOIN ${right.sql}`, sources, merged }
+
+  const strictness = join.strictness && join.strictness !== 'all' ? `${STRICTNESS[join.strictness]} ` : ''
+  const head = `${left.sql} ${join.global ? 'GLOBAL ' : ''}${strictness}${join.join.toUpperCase()} JOIN ${right.sql}`
+  if (using.length > 0)
+    return { sql: `${head} USING (${using.map(quoteIdentifier).join(', ')})`, sources, merged }
+  if (!join.on) throw new EngineError('SYNTAX_ERROR', 'Syntax error: a JOIN needs ON or USING')
+  const on = exprText(join.on, { ...scope, sources, merged, aliases: new Set() }, 'condition')
+  return { sql: `${head} ON ${on}`, sources, merged }
+}
+
+/** Table functions that read nothing but their arguments. Everything else is bound before or refused. */
+function tableFunctionText(table: TableFunction, scope: Scope): { sql: string; columns: string[] } {
+  const name = table.name.toLowerCase()
+  const args = table.args.map((arg) => {
+    if (arg.kind === 'table_arg' || arg.kind === 'session_range') {
+      throw new EngineError('NOT_IMPLEMENTED', `Table function ${table.name} cannot stand here`)
+    }
+    return arg
+  })
+  const texts = args.map((arg) => exprText(arg, inside(scope)))
+  switch (name) {
+    case 'numbers':
+    case 'numbers_mt':
+      return { sql: `${name}(${texts.join(', ')})`, columns: ['number'] }
+    case 'zeros':
+    case 'zeros_mt':
+      return { sql: `${name}(${texts.join(', ')})`, columns: ['zero'] }
+    case 'generate_series':
+      return { sql: `generate_series(${texts.join(', ')})`, columns: ['generate_series'] }
+    case 'null':
+    case 'values':
+      return valuesText(name, args, texts)
+    default:
+      if (KNOWN_TABLE_FUNCTIONS.has(name)) {
+        throw new EngineError(
+          'NOT_IMPLEMENTED',
+          `Table function ${name} is not supported by the embedded engine`,
+        )
+      }
+      throw new EngineError('UNKNOWN_FUNCTION', `Unknown table function ${table.name}`)
+  }
+}
+
+const KNOWN_TABLE_FUNCTIONS = new Set([
+  'cluster',
+  'cluster_all_replicas',
+  'clusterallreplicas',
+  'dictionary',
+  'executable',
+  'file',
+  'generate_random',
+  'generaterandom',
+  'input',
+  'remote',
+  'remote_secure',
+  'remotesecure',
+  'url',
+  'view',
+  'viewexplain',
+  's3',
+  'hdfs',
+  'mysql',
+  'postgresql',
+  'mongodb',
+  'odbc',
+  'jdbc',
+  'sqlite',
+  'merge',
+  'loop',
+  'python',
+])
+
+/** `values('a int32, b string', (1, 'x'), …)`: the structure is in Proton's types. */
+function valuesText(name: string, args: Expr[], texts: string[]): { sql: string; columns: string[] } {
+  const first = args[0]
+  if (first?.kind === 'literal' && first.type === 'string' && (name === 'null' || args.length > 1)) {
+    const columns = parseColumns(first.value)
+    const structure = columns.map((c) => `${quoteIdentifier(c.name)} ${c.chType}`).join(', ')
+    return {
+      sql: `${name}(${[quoteString(structure), ...texts.slice(1)].join(', ')})`,
+      columns: columns.map((c) => c.name),
+    }
+  }
+  if (name === 'null') throw new EngineError('BAD_ARGUMENTS', "null('structure') needs a structure")
+  const width = first?.kind === 'tuple' ? first.items.length : 1
+  return { sql: `values(${texts.join(', ')})`, columns: Array.from({ length: width }, (_, i) => `c${i + 1}`) }
+}

@@ -1,0 +1,16 @@
+import type { Parameter } from '../../../dialect/ast.js'
+import { toClickHouseType } from '../../../dialect/index.js'
+import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
+import { EngineError } from '../../errors.js'
+
+/** `{x:int32}` with its value cast to its type; `\N` is NULL; `{x:identifier}` is a name. Throws 456. */
+export function parameterText(parameter: Parameter, values: Record<string, string>): string {
+  const text = values[parameter.name]
+  if (text === undefined) {
+    throw new EngineError('UNKNOWN_QUERY_PARAMETER', `Substitution '${parameter.name}' is not set`)
+  }
+  if (parameter.type.name === 'identifier') return quoteIdentifier(text)
+  const type = toClickHouseType(parameter.type)
+  if (text === '\\N') return `CAST(NULL, ${quoteString(type)})`
+  return `CAST(${quoteString(text)}, ${quoteString(type)})`
+}

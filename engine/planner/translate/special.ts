@@ -1,0 +1,275 @@
+import type { Expr, IntervalUnit } from '../../../dialect/ast.js'
+import { parseType, toClickHouseType } from '../../../dialect/index.js'
+import { quoteString } from '../../chdb/pool.js'
+import { EngineError, PROTON_VERSION } from '../../errors.js'
+import { exprText, intervalText, type Mode } from './expression.js'
+import { jsonPathText, parseJsonPath, unquoted } from './json.js'
+import type { Scope } from './scope.js'
+
+type Writer = (args: Expr[], scope: Scope, mode: Mode) => string
+
+/** Functions whose call is written differently in the store than name by name. */
+export const SPECIAL: Record<string, Writer> = {
+  // ---- casts and types
+  cast: castText(''),
+  _cast: castText(''),
+  accurate_cast: castText('accurateCast'),
+  accurate_cast_or_null: castText('accurateCastOrNull'),
+  accurate_cast_or_default: castText('accurateCastOrDefault'),
+  json_extract: (args, scope) => {
+    const texts = args.map((arg) => exprText(arg, scope))
+    const type = stringLiteral(args.at(-1))
+    if (args.length < 2 || type === undefined)
+      throw wrongCount('json_extract', args.length, 'at least 2, the last a type')
+    return `JSONExtract(${[...texts.slice(0, -1), storeType(type)].join(', ')})`
+  },
+  default_value_of_type_name: (args) => `defaultValueOfTypeName(${storeType(stringLiteral(args[0]) ?? '')})`,
+  to_type_name: (args, scope) => typeNameText(`toTypeName(${one('to_type_name', args, scope)})`),
+  to_time: (args, scope) => {
+    const [value, zone, fallback] = texts(args, scope)
+    if (value === undefined) throw wrongCount('to_time', 0, '1 to 3')
+    if (fallback !== undefined) {
+      return `ifNull(parseDateTime64BestEffortUSOrNull(${value}, 3, ${zone}), ${fallback})`
+    }
+    return `parseDateTime64BestEffortUSOrZero(${[value, '3', ...(zone ? [zone] : [])].join(', ')})`
+  },
+
+  // ---- JSON text
+  json_value: (args, scope) => {
+    const path = parseJsonPath(stringLiteral(args[1]) ?? '')
+    const [json, given] = texts(args, scope)
+    if (json === undefined || given === undefined) throw wrongCount('json_value', args.length, '2')
+    return path ? jsonPathText(json, path) : `JSON_VALUE(${json}, ${given})`
+  },
+  json_values: (args, scope) => {
+    const [json, ...paths] = args
+    if (!json || paths.length === 0) throw wrongCount('json_values', args.length, 'at least 2')
+    return `[${paths.map((path) => SPECIAL.json_value!([json, path], scope, 'value')).join(', ')}]`
+  },
+  json_extract_array: (args, scope) =>
+    `arrayMap(_j -> ${unquoted('_j')}, JSONExtractArrayRaw(${texts(args, scope).join(', ')}))`,
+
+  // ---- time
+  earliest_ts: () => "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
+  earliest_timestamp: () => "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
+  date_add: shiftText('+'),
+  timestamp_add: shiftText('+'),
+  date_sub: shiftText('-'),
+  timestamp_sub: shiftText('-'),
+  date_diff: differenceText,
+  timestamp_diff: differenceText,
+  date_diff_within: (args, scope) => {
+    const [range, left, right] = texts(args, scope)
+    if (right === undefined) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'date_diff_within needs both time columns here: date_diff_within(2m, l.ts, r.ts)',
+      )
+    }
+    return `${left} >= ${right} - ${range} AND ${left} <= ${right} + ${range}`
+  },
+  // Aligns the two sides of a streaming join in time; bounded sides are complete anyway.
+  lag_behind: () => '1',
+
+  // ---- constructors
+  map_cast: (args, scope) =>
+    args.length === 2 && args.every((arg) => arg.kind === 'array')
+      ? `mapFromArrays(${texts(args, scope).join(', ')})`
+      : `map(${texts(args, scope).join(', ')})`,
+  array_cast: (args, scope) => `array(${texts(args, scope).join(', ')})`,
+  tuple_cast: (args, scope) => `tuple(${texts(args, scope).join(', ')})`,
+
+  // ---- about the server
+  version: () => quoteString(PROTON_VERSION),
+  edition: () => "'embedded'",
+  database: (_args, scope) => quoteString(scope.env.database ?? 'default'),
+  current_database: (_args, scope) => quoteString(scope.env.database ?? 'default'),
+  user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
+  current_user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
+  // A bounded query gives its result once; the streaming runtime writes its own counter.
+  emit_version: () => 'toInt64(0)',
+
+  // Proton hashes a key column with CRC32; the store has no such function. Any 32-bit hash shards as evenly,
+  // and no result depends on which shard a row is in.
+  weak_hash32: (args, scope) => `toUInt32(cityHash64(${texts(args, scope).join(', ')}))`,
+
+  random_in_type: (args, scope) => {
+    const type = stringLiteral(args[0])
+    if (type === undefined) throw wrongCount('random_in_type', args.length, 'a type as text, then its bounds')
+    return randomText(type, texts(args.slice(1), scope))
+  },
+}
+
+function texts(args: Expr[], scope: Scope): string[] {
+  return args.map((arg) => exprText(arg, scope))
+}
+
+function one(name: string, args: Expr[], scope: Scope): string {
+  if (args.length !== 1) throw wrongCount(name, args.length, '1')
+  return exprText(args[0]!, scope)
+}
+
+function wrongCount(name: string, passed: number, needs: string): EngineError {
+  return new EngineError(
+    'NUMBER_OF_ARGUMENTS_DOESNT_MATCH',
+    `Number of arguments for function ${name} doesn't match: passed ${passed}, should be ${needs}`,
+  )
+}
+
+function stringLiteral(expr: Expr | undefined): string | undefined {
+  return expr?.kind === 'literal' && expr.type === 'string' ? expr.value : undefined
+}
+
+/** A Proton type given as text → the store's, quoted. Throws 50. */
+function storeType(text: string): string {
+  return quoteString(toClickHouseType(parseType(text)))
+}
+
+function castText(store: string): Writer {
+  return (args, scope) => {
+    const [value, type, ...rest] = args
+    const name = stringLiteral(type)
+    if (!value || !type || (rest.length > 0 && store !== 'accurateCastOrDefault')) {
+      throw wrongCount('cast', args.length, '2')
+    }
+    if (name === undefined) {
+      throw new EngineError(
+        'ILLEGAL_TYPE_OF_ARGUMENT',
+        'Second argument to cast must be a constant string describing type',
+      )
+    }
+    const all = [exprText(value, scope), storeType(name), ...texts(rest, scope)].join(', ')
+    return `${store === '' ? 'CAST' : store}(${all})`
+  }
+}
+
+const UNITS = new Map<string, IntervalUnit>(
+  (
+    [
+      'nanosecond',
+      'microsecond',
+      'millisecond',
+      'second',
+      'minute',
+      'hour',
+      'day',
+      'week',
+      'month',
+      'quarter',
+      'year',
+    ] as const
+  ).flatMap((unit): [string, IntervalUnit][] => [
+    [unit, unit],
+    [`${unit}s`, unit],
+  ]),
+)
+for (const [short, unit] of Object.entries({
+  ns: 'nanosecond',
+  us: 'microsecond',
+  ms: 'millisecond',
+  ss: 'second',
+  s: 'second',
+  mi: 'minute',
+  n: 'minute',
+  hh: 'hour',
+  h: 'hour',
+  dd: 'day',
+  d: 'day',
+  wk: 'week',
+  ww: 'week',
+  mm: 'month',
+  m: 'month',
+  qq: 'quarter',
+  q: 'quarter',
+  yyyy: 'year',
+  yy: 'year',
+} as const)) {
+  UNITS.set(short, unit)
+}
+
+/** `second`, `'second'`, `ss`. */
+function unitOf(expr: Expr | undefined): IntervalUnit | undefined {
+  if (expr?.kind === 'column' && expr.path.length === 1) return UNITS.get(expr.path[0]!.toLowerCase())
+  const text = stringLiteral(expr)
+  return text === undefined ? undefined : UNITS.get(text.toLowerCase())
+}
+
+/** `date_add(unit, n, t)`, `date_add(t, interval)`. */
+function shiftText(sign: '+' | '-'): Writer {
+  return (args, scope) => {
+    if (args.length === 3) {
+      const unit = unitOf(args[0])
+      if (!unit)
+        throw new EngineError('BAD_ARGUMENTS', 'date_add and date_sub take a unit, a number and a time')
+      return `(${exprText(args[2]!, scope)} ${sign} ${intervalText(exprText(args[1]!, scope), unit)})`
+    }
+    if (args.length !== 2) throw wrongCount(sign === '+' ? 'date_add' : 'date_sub', args.length, '2 or 3')
+    const [first, second] = texts(args, scope)
+    return args[0]!.kind === 'interval' ? `(${second} ${sign} ${first})` : `(${first} ${sign} ${second})`
+  }
+}
+
+function differenceText(args: Expr[], scope: Scope): string {
+  const unit = unitOf(args[0])
+  if (!unit || args.length < 3 || args.length > 4)
+    throw wrongCount('date_diff', args.length, '3 or 4, the first a unit')
+  return `dateDiff(${[quoteString(unit), ...texts(args.slice(1), scope)].join(', ')})`
+}
+
+/** Compound type names, as the store writes them and as Proton does; all others are only lower-cased. */
+const COMPOUND_TYPES: [string, string][] = [
+  ['LowCardinality', 'low_cardinality'],
+  ['FixedString', 'fixed_string'],
+  ['SimpleAggregateFunction', 'simple_aggregate_function'],
+  ['AggregateFunction', 'aggregate_function'],
+  ['MultiPolygon', 'multi_polygon'],
+  ['Interval', 'interval_'],
+]
+
+/**
+ * The store's type name in Proton's spelling, computed in the store (types are known there only; the whole
+ * is a constant): compound names replaced, the rest lower-cased outside quotes.
+ */
+function typeNameText(name: string): string {
+  const flat = `replaceRegexpAll(${name}, '\\\\n\\\\s*', '')`
+  const spaced = `replaceRegexpAll(${flat}, ',(\\\\S)', ', \\\\1')`
+  const renamed = COMPOUND_TYPES.reduce(
+    (text, [from, to]) => `replaceAll(${text}, '${from}', '${to}')`,
+    spaced,
+  )
+  const pieces = `splitByChar('\\'', ${renamed})`
+  return `arrayStringConcat(arrayMap((_p, _i) -> if(_i % 2 = 1, lower(_p), _p), ${pieces}, arrayEnumerate(${pieces})), '\\'')`
+}
+
+/** A random value of a type; integers and times take bounds. */
+function randomText(typeText: string, bounds: string[]): string {
+  const type = parseType(typeText)
+  const store = quoteString(toClickHouseType(type))
+  const [low, high] = bounds.length >= 2 ? [bounds[0], bounds[1]] : ['0', bounds[0]]
+  const ranged = high === undefined ? undefined : `(${low} + rand64() % (${high} - ${low}))`
+  switch (type.name) {
+    case 'string':
+      return `randomPrintableASCII(${bounds[0] ?? '10'})`
+    case 'bool':
+      return `CAST(rand() % 2, ${store})`
+    case 'uuid':
+      return 'generateUUIDv4()'
+    case 'float32':
+    case 'float64':
+      return `CAST(${ranged ?? 'randCanonical()'}, ${store})`
+    case 'date':
+    case 'date32':
+      return `CAST(toDate(rand() % 24855), ${store})`
+    case 'datetime':
+    case 'datetime64':
+      return `CAST(toDateTime(rand()), ${store})`
+    default:
+      if (!/^u?int\d+$/.test(type.name)) {
+        throw new EngineError(
+          'NOT_IMPLEMENTED',
+          `random_in_type of ${typeText} is not supported by the embedded engine`,
+        )
+      }
+      return `CAST(${ranged ?? 'rand64()'}, ${store})`
+  }
+}
