@@ -158,11 +158,16 @@ export class ProtonClient {
     rows: InsertRows,
     options: InsertOptions = {},
   ): Promise<InsertSummary> {
-    return insertBatches(rows, options, async (format, body, columns, idempotentId) => {
+    return insertBatches(rows, options, async (format, body, columns, idempotentId, batch) => {
       const target = columns ? `${quoteStream(stream)} (${columns})` : quoteStream(stream)
       const settings = idempotentId ? ` SETTINGS idempotent_id=${quoteString(idempotentId)}` : ''
       const query = `INSERT INTO ${target}${settings} FORMAT ${format}`
-      const call = this.#sqlCall('', { ...options, mode: 'table', repeatable: idempotentId !== undefined })
+      const call = this.#sqlCall('', {
+        ...options,
+        mode: 'table',
+        repeatable: idempotentId !== undefined || options.repeatable,
+        queryId: options.queryIdPrefix && `${options.queryIdPrefix}-${batch}`,
+      })
       call.url.searchParams.set('query', query)
       call.body = body
       await readText(await this.#transport.send(call), call)

@@ -12,6 +12,10 @@ export interface InsertOptions {
   /** Bytes after which a request is closed even with fewer rows, default 8 MiB. */
   batchBytes?: number
   idempotentId?: string
+  /** Set where a batch may arrive twice without harm, as in a keyed stream: it is then repeated after a broken connection. */
+  repeatable?: boolean
+  /** Batch `n` runs as query `<prefix>-<n>`, so that it can be found in the server's logs. */
+  queryIdPrefix?: string
   settings?: Record<string, string | number | boolean>
   database?: string
   signal?: AbortSignal
@@ -30,6 +34,7 @@ type SendBatch = (
   body: Uint8Array,
   columns: string | undefined,
   idempotentId: string | undefined,
+  batch: number,
 ) => Promise<void>
 
 /** Cuts rows into batches and hands them to `send` one after another. A failure says how many rows are in. */
@@ -49,7 +54,7 @@ export async function insertBatches(
   const flush = async () => {
     if (lines.length === 0) return
     const id = options.idempotentId === undefined ? undefined : `${options.idempotentId}-${written.batches}`
-    await send(format, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), columns, id)
+    await send(format, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), columns, id, written.batches)
     written.rows += lines.length
     written.batches++
     options.onBatch?.({ ...written })

@@ -1,0 +1,13 @@
+export { syntheticList, syntheticToken, writeSyntheticList } from './generate-tokens.js'
+export {
+  type FeedTokensOptions,
+  type FeedTokensProgress,
+  type FeedTokensSummary,
+  feedTokens,
+  LIST_TABLES,
+} from './tokens/feed.js'
+export type { BanRow, TokenList, TokenRow } from './tokens/shapes.js'
+export type { TokenSource } from './tokens/sources.js'
+export { type FeedTrendingOptions, type FeedTrendingSummary, feedTrending } from './trending/feed.js'
+export type { TrendingRecord } from './trending/record.js'
+export type { TrendingSourceName } from './trending/sources.js'

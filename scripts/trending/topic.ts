@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Consumer,
+  Kafka,
+  type KafkaConfig,
+  KafkaJSError,
+  logLevel,
+  Partitioners,
+  type Producer,
+} from 'kafkajs'
+import { UserError } from '../../dialect/user_error.js'
+import type { TrendingRecord } from './record.js'
+
+export interface TopicOptions {
+  brokers: string[]
+  topic: string
+  /** Partitions of a topic that has to be made. Default 3. */
+  partitions?: number
+  security?: Pick<KafkaConfig, 'ssl' | 'sasl'>
+  /** How long a broker may be away while records wait, default 120,000 ms; at the start it has 10,000 ms. */
+  patienceMs?: number
+  startPatienceMs?: number
+  /** How many of the newest messages are looked through for records that are there already. Default 100,000. */
+  dedupeMessages?: number
+  signal?: AbortSignal
+  onWait?: (reason: string) => void
+}
+
+const SEND_AT_ONCE = 500
+
+/**
+ * Writes records to a topic, each (scan, token) once: idempotent producer, acknowledged by all replicas, key = address.
+ * What a scan consists of is known from the topic itself, whose newest messages are read at the start and after every
+ * failure whose outcome is unknown. So neither a broker's restart nor the feeder's leaves a gap or a double.
+ */
+export class TrendingTopic {
+  readonly #options: TopicOptions
+  readonly #kafka: Kafka
+  #producer: Producer | undefined
+  #present = new Set<string>()
+  duplicates = 0
+  written = 0
+
+  constructor(options: TopicOptions) {
+    this.#options = options
+    this.#kafka = new Kafka({
+      clientId: 'tpctl-feed-trending',
+      brokers: options.brokers,
+      ...options.security,
+      logLevel: logLevel.NOTHING,
+      connectionTimeout: 3_000,
+      requestTimeout: 15_000,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+    })
+  }
+
+  /** Connects, makes the topic where it is missing, and learns what is in it. */
+  async open(): Promise<void> {
+    await this.#persist(this.#options.startPatienceMs ?? 10_000, () => this.#connect())
+  }
+
+  /** Resolves once every record is in the topic, whether written now or before. */
+  async send(records: TrendingRecord[]): Promise<void> {
+    for (let from = 0; from < records.length; from += SEND_AT_ONCE) {
+      await this.#persist(this.#options.patienceMs ?? 120_000, async (again) => {
+        if (again) await this.#connect()
+        await this.#sendMissing(records.slice(from, from + SEND_AT_ONCE))
+      })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.disconnect().catch(() => {})
+    this.#producer = undefined
+  }
+
+  async #sendMissing(records: TrendingRecord[]): Promise<void> {
+    const missing: TrendingRecord[] = []
+    const keys = new Set<string>()
+    for (const record of records) {
+      const key = keyOf(record)
+      if (!this.#present.has(key) && !keys.has(key)) {
+        keys.add(key)
+        missing.push(record)
+      }
+    }
+    if (missing.length > 0) {
+      await this.#producer!.send({
+        topic: this.#options.topic,
+        acks: -1,
+        messages: missing.map((record) => ({ key: record.address, value: JSON.stringify(record) })),
+      })
+    }
+    for (const key of keys) this.#present.add(key)
+    this.written += missing.length
+    this.duplicates += records.length - missing.length
+  }
+
+  async #connect(): Promise<void> {
+    await this.close()
+    const { topic } = this.#options
+    const admin = this.#kafka.admin()
+    try {
+      await admin.connect()
+      const topics = await admin.listTopics()
+      if (!topics.includes(topic)) {
+        await admin.createTopics({
+          topics: [{ topic, numPartitions: this.#options.partitions ?? 3 }],
+          waitForLeaders: true,
+        })
+      }
+      const offsets = await admin.fetchTopicOffsets(topic)
+      this.#present = await this.#readTail(offsets)
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+    this.#producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+    })
+    await this.#producer.connect()
+  }
+
+  async #readTail(offsets: { partition: number; high: string; low: string }[]): Promise<Set<string>> {
+    const share = Math.ceil((this.#options.dedupeMessages ?? 100_000) / offsets.length)
+    const left = new Map<number, { from: bigint; end: bigint }>()
+    for (const { partition, high, low } of offsets) {
+      const end = BigInt(high)
+      const from = end - BigInt(share) > BigInt(low) ? end - BigInt(share) : BigInt(low)
+      if (end > from) left.set(partition, { from, end })
+    }
+    const present = new Set<string>()
+    if (left.size === 0) return present
+    const groupId = `tpctl-feed-${randomUUID()}`
+    const consumer = this.#kafka.consumer({ groupId, retry: { retries: 3 } })
+    try {
+      await consumeUntil(consumer, this.#options.topic, left, (value) => {
+        const key = keyOfMessage(value)
+        if (key) present.add(key)
+      })
+    } finally {
+      await consumer.disconnect().catch(() => {})
+      await this.#forgetGroup(groupId)
+    }
+    return present
+  }
+
+  /** The group served one reading; a broker that cannot delete groups lets it expire. */
+  async #forgetGroup(groupId: string): Promise<void> {
+    const admin = this.#kafka.admin({ retry: { retries: 0 } })
+    try {
+      await admin.connect()
+      await admin.deleteGroups([groupId])
+    } catch {
+      // It expires by itself.
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+  }
+
+  /** Does `work` again until it succeeds, as long as the failure may pass and the patience lasts. */
+  async #persist(patienceMs: number, work: (again: boolean) => Promise<void>): Promise<void> {
+    const deadline = Date.now() + patienceMs
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work(attempt > 0)
+      } catch (error) {
+        const refused = refusal(error)
+        if (refused) throw refused
+        if (Date.now() >= deadline || this.#options.signal?.aborted) throw this.#unreachable(error)
+        this.#options.onWait?.(`waiting for the broker: ${(error as Error).message}`)
+        await sleep(Math.min(250 * 2 ** attempt, 2_000), undefined, { signal: this.#options.signal }).catch(
+          () => {},
+        )
+      }
+    }
+  }
+
+  #unreachable(cause: unknown): UserError {
+    const sent =
+      this.written > 0
+        ? ` ${this.written} records are written; repeating the command adds only the rest.`
+        : ''
+    return new UserError(
+      'BROKER_UNREACHABLE',
+      `No broker answers at ${this.#options.brokers.join(', ')}.${sent}`,
+      {
+        detail: (cause as Error).message,
+        suggestion: 'Start the engine with its broker: tpctl up. Or name other brokers in tpctl.config.ts.',
+        cause,
+      },
+    )
+  }
+}
+
+function keyOf(record: Pick<TrendingRecord, 'ts' | 'address' | 'source' | 'window'>): string {
+  return `${record.ts}|${record.address}`
+}
+
+function keyOfMessage(value: Buffer | null): string | undefined {
+  try {
+    const record = JSON.parse(value?.toString('utf8') ?? '') as Partial<TrendingRecord>
+    if (typeof record.ts === 'string' && typeof record.address === 'string')
+      return keyOf(record as TrendingRecord)
+  } catch {
+    // Someone else's message: it is nothing that this feeder could write twice.
+  }
+  return undefined
+}
+
+/** Reads each partition from `from` up to, not including, `end`. */
+async function consumeUntil(
+  consumer: Consumer,
+  topic: string,
+  left: Map<number, { from: bigint; end: bigint }>,
+  take: (value: Buffer | null) => void,
+): Promise<void> {
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`reading the newest messages of ${topic} took too long`)),
+      60_000,
+    )
+    const finish = (error?: unknown) => {
+      clearTimeout(timer)
+      if (error) reject(error as Error)
+      else resolve()
+    }
+    consumer.on(consumer.events.CRASH, ({ payload }) => finish(payload.error))
+    consumer
+      .run({
+        autoCommit: false,
+        eachBatch: async ({ batch }) => {
+          const range = left.get(batch.partition)
+          if (!range) return
+          for (const message of batch.messages) {
+            const offset = BigInt(message.offset)
+            if (offset >= range.from && offset < range.end) take(message.value)
+          }
+          if (BigInt(batch.lastOffset()) >= range.end - 1n) left.delete(batch.partition)
+          if (left.size === 0) finish()
+        },
+      })
+      .catch(finish)
+    for (const [partition, { from }] of left) consumer.seek({ topic, partition, offset: from.toString() })
+  })
+}
+
+/** Failures that no patience helps against. */
+function refusal(error: unknown): UserError | undefined {
+  if (error instanceof UserError) return error
+  const type = error instanceof KafkaJSError ? ((error as { type?: string }).type ?? error.name) : ''
+  const detail = (error as Error).message
+  if (/SASL|AUTHORIZATION|AuthenticationException/i.test(`${type} ${(error as Error).name}`)) {
+    return new UserError('BROKER_DENIED', 'The broker refuses this feeder.', {
+      detail,
+      suggestion: 'Check the credentials and rights in the broker part of the configuration.',
+      cause: error,
+    })
+  }
+  if (type === 'MESSAGE_TOO_LARGE' || type === 'INVALID_TOPIC_EXCEPTION') {
+    return new UserError('BROKER_REFUSED', 'The broker does not take these messages.', {
+      detail,
+      cause: error,
+    })
+  }
+  return undefined
+}
