@@ -18,6 +18,11 @@ export function respell(error: unknown, query?: string): Error {
       error,
     )
   }
+  const ungrouped = /^Column '(?:\w+\.)?([^']+)' is not under aggregate function/.exec(error.message)?.[1]
+  if (error.code === 215 && ungrouped !== undefined) {
+    const message = `Column \`${ungrouped}\` is not under aggregate function and not in GROUP BY`
+    return EngineError.withCode(error.code, error.errorName, message, error)
+  }
   const message = respellText(withoutScope(error.message))
   return message === error.message
     ? error

@@ -12,10 +12,11 @@ import {
 } from './translate/aggregates.js'
 import type { TranslateEnv } from './translate/env.js'
 import { exprText } from './translate/expression.js'
-import { groupKeys, openScope } from './translate/query.js'
+import { groupKeys, openScope, outputNames } from './translate/query.js'
 import { emptyScope, type Scope } from './translate/scope.js'
+import { withUnitAsText } from './translate/special.js'
 import { substitute } from './translate/sql_function.js'
-import { exprParts, fingerprint } from './walk.js'
+import { exprParts } from './walk.js'
 
 /** An aggregation cut in two: partials per slice of the input, and the answer from all partials. */
 export interface AggregateSplit {
@@ -55,14 +56,14 @@ class Splitter {
     this.#aliases = aliasDefinitions(select)
     for (const [i, key] of this.#groupExprs().entries()) {
       const expr = this.#resolved(key)
-      const print = fingerprint(expr)
+      const print = this.#text(expr)
       if (!this.#keys.some((known) => known.print === print)) this.#keys.push({ name: `_k${i}`, expr, print })
     }
   }
 
   split(): AggregateSplit {
     const select = this.#select
-    const columns: Expr[] = select.columns.map((column) => this.#output(column))
+    const columns = this.#outputs()
     const having = select.having && this.#after(this.#resolved(select.having))
     const orderBy = select.orderBy?.map((item) => this.#order(item))
     const limitBy = select.limitBy && {
@@ -74,7 +75,7 @@ class Splitter {
       kind: 'select',
       with: select.with.filter((item) => item.kind === 'cte'),
       columns: [
-        ...keys.map(({ name, expr }) => aliased(raw(exprText(expr, this.#bare())), name)),
+        ...keys.map(({ name, expr }) => aliased(raw(this.#text(expr)), name)),
         ...[...this.#states].map(([text, name]) => aliased(raw(text), name)),
       ],
       from: select.from,
@@ -147,16 +148,22 @@ class Splitter {
     return { ...this.#scope, aliases: new Set() }
   }
 
+  /** Equal texts mean equal values: `i` and `t.i` of one relation are the same. */
+  #text(expr: Expr): string {
+    return exprText(expr, this.#bare())
+  }
+
   #condition(expr: Expr): RawExpr {
     return raw(exprText(this.#resolved(expr), this.#bare(), 'condition'))
   }
 
-  #output(column: Expr): Expr {
-    if (column.kind === 'star') {
+  #outputs(): Expr[] {
+    const { columns } = this.#select
+    if (columns.some((column) => column.kind === 'star')) {
       throw new EngineError('NOT_AN_AGGREGATE', 'An asterisk cannot stand in a query that aggregates')
     }
-    const name = column.kind === 'alias' ? column.name : outputName(column, this.#scope)
-    return aliased(this.#after(this.#resolved(column)), name)
+    const names = outputNames(this.#select, this.#scope)
+    return columns.map((column, i) => aliased(this.#after(this.#resolved(column)), names[i]!))
   }
 
   #order(item: OrderItem): OrderItem {
@@ -169,7 +176,7 @@ class Splitter {
 
   /** An expression of the original over the partials: keys and aggregates become their columns. */
   #after(expr: Expr): Expr {
-    const print = fingerprint(expr)
+    const print = this.#text(expr)
     const key = this.#keys.find((known) => known.print === print)
     if (key) return raw(quoteIdentifier(key.name))
     if (isAggregateCall(expr, this.#scope)) {
@@ -190,7 +197,7 @@ class Splitter {
     const free = (inner: Expr): Expr => {
       if (inner.kind === 'column' && expr.params.includes(inner.path[0]!)) return inner
       if (inner.kind === 'column' || isAggregateCall(inner, this.#scope)) return this.#after(inner)
-      const print = fingerprint(inner)
+      const print = this.#text(inner)
       if (this.#keys.some((known) => known.print === print)) return this.#after(inner)
       return exprParts(inner, free, (query) => query)
     }
@@ -227,13 +234,6 @@ function raw(sql: string): RawExpr {
 
 function aliased(expr: Expr, name: string): Expr {
   return { kind: 'alias', expr, name }
-}
-
-/** The header of an un-aliased column: a qualified one loses its relation. */
-function outputName(column: Expr, scope: Scope): string {
-  if (column.kind !== 'column' || column.path.length === 1) return columnName(column)
-  const at = column.path.findIndex((part) => scope.sources.some((s) => s.alias === part))
-  return at === 0 || at === 1 ? column.path.slice(at + 1).join('.') : column.path.join('.')
 }
 
 function aliasDefinitions(select: Select): Map<string, Expr> {
@@ -281,5 +281,5 @@ function resolveAliases(
     const visible = new Map([...aliases].filter(([name]) => !expr.params.includes(name)))
     return { ...expr, body: resolveAliases(expr.body, visible, columns, open) }
   }
-  return exprParts(expr, go, (query) => query)
+  return exprParts(expr.kind === 'call' ? withUnitAsText(expr) : expr, go, (query) => query)
 }

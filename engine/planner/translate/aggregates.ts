@@ -56,13 +56,10 @@ function splitName(name: string, scope: Scope): SplitName | undefined {
 }
 
 function isBase(name: string, scope: Scope): boolean {
-  if (scope.env.lookup(name)?.kind === 'aggregate') return true
-  if (name in BASES || QUANTILE.test(name)) return true
-  return (
-    isAggregateFunction(name) &&
-    !COMBINATORS.some(
-      ([suffix]) => name.endsWith(suffix) && isAggregateFunction(name.slice(0, -suffix.length)),
-    )
+  if (scope.env.lookup(name)?.kind === 'aggregate' || name in BASES) return true
+  if (!isAggregateFunction(name)) return false
+  return !COMBINATORS.some(
+    ([suffix]) => name.endsWith(suffix) && isBase(name.slice(0, -suffix.length), scope),
   )
 }
 

@@ -30,7 +30,7 @@ export function callText(call: FunctionCall, scope: Scope, mode: Mode): string {
   const model = aggregateModel(call, scope)
   if (model) return model.finish(`${modelText(model)}${overText(call, scope)}`)
 
-  const store = allowedFunction(name)
+  const store = allowedFunction(call.name)
   const parameters = call.parameters ? `(${texts(call.parameters, scope).join(', ')})` : ''
   const distinct = call.distinct ? 'DISTINCT ' : ''
   const text = `${store}${parameters}(${distinct}${texts(call.args, scope).join(', ')})${overText(call, scope)}`

@@ -81,15 +81,16 @@ const REFUSED =
 
 /** Proton's name → the store's, for functions that may run. Throws 46 with the nearest names, or 48. */
 export function allowedFunction(name: string): string {
-  if (REFUSED.test(name)) {
-    throw new EngineError('NOT_IMPLEMENTED', `Function ${name} is not supported by the embedded engine`)
-  }
-  const store = toClickHouseFunction(name)
+  const lower = name.toLowerCase()
+  if (REFUSED.test(lower)) throw unsupported(name)
+  const store = toClickHouseFunction(name) ?? toClickHouseFunction(lower)
   if (store !== undefined) return store
-  if (functionNames().includes(name)) {
-    throw new EngineError('NOT_IMPLEMENTED', `Function ${name} is not supported by the embedded engine`)
-  }
+  if (functionNames().some((known) => known === name || known === lower)) throw unsupported(name)
   throw unknownFunction(name)
+}
+
+function unsupported(name: string): EngineError {
+  return new EngineError('NOT_IMPLEMENTED', `Function ${name} is not supported by the embedded engine`)
 }
 
 export function unknownFunction(name: string): EngineError {

@@ -7,7 +7,7 @@ import type { Translated, TranslateEnv } from './env.js'
 import { exprText, orderText, windowText } from './expression.js'
 import { fromText } from './from.js'
 import { isAggregation } from './is_aggregation.js'
-import { aliasesOf, columnText, emptyScope, type Scope, type Source } from './scope.js'
+import { aliasesOf, columnText, emptyScope, qualifierAt, type Scope, type Source } from './scope.js'
 import { settingsText } from './settings.js'
 
 /** A query's text and the names of its columns. `outer` is where it stands. */
@@ -36,11 +36,30 @@ function unionText(union: UnionQuery, outer: Scope): Translated {
 interface Output {
   text: string
   name: string
+  /** The expression that was given its name by us, and could be given another. */
+  unnamed?: string
+}
+
+/** Two different expressions of one canonical name: the store wants them apart, so the later is numbered. */
+function withoutClashes(outputs: Output[]): Output[] {
+  const taken = new Map<string, string>()
+  return outputs.map((output) => {
+    if (output.unnamed === undefined || (taken.get(output.name) ?? output.text) === output.text) {
+      taken.set(output.name, output.text)
+      return output
+    }
+    let count = 2
+    while (taken.has(`${output.name}_${count}`)) count++
+    const name = `${output.name}_${count}`
+    const text = `${output.unnamed} AS ${quoteIdentifier(name)}`
+    taken.set(name, text)
+    return { ...output, name, text }
+  })
 }
 
 function selectText(select: Select, outer: Scope): Translated {
   const { scope, withParts, from } = openScope(select, outer)
-  const outputs = select.columns.flatMap((column) => outputsOf(column, scope))
+  const outputs = withoutClashes(select.columns.flatMap((column) => outputsOf(column, scope)))
   if (outputs.length === 0) {
     throw new EngineError('EMPTY_LIST_OF_COLUMNS_QUERIED', 'Empty list of columns queried')
   }
@@ -150,19 +169,29 @@ function outputsOf(column: Expr, scope: Scope): Output[] {
   }
   if (column.kind === 'column') return [columnOutput(column.path, scope)]
   const name = columnName(column)
-  return [{ text: `${exprText(column, scope)} AS ${quoteIdentifier(name)}`, name }]
+  const text = exprText(column, scope)
+  return [{ text: `${text} AS ${quoteIdentifier(name)}`, name, unnamed: text }]
+}
+
+/** The names of a SELECT's columns. */
+export function outputNames(select: Select, scope: Scope): string[] {
+  return withoutClashes(select.columns.flatMap((column) => outputsOf(column, scope))).map((o) => o.name)
 }
 
 /** A plain column keeps its name, without its relation unless an earlier relation has that name too. */
 function columnOutput(path: string[], scope: Scope): Output {
   const text = columnText(path, scope)
   const name = columnHeader(path, scope)
-  return { text: text === quoteIdentifier(name) ? text : `${text} AS ${quoteIdentifier(name)}`, name }
+  return {
+    text: text === quoteIdentifier(name) ? text : `${text} AS ${quoteIdentifier(name)}`,
+    name,
+    unnamed: text,
+  }
 }
 
 function columnHeader(path: string[], scope: Scope): string {
-  const at = path.length > 1 ? path.findIndex((part) => scope.sources.some((s) => s.alias === part)) : -1
-  if (at !== 0 && at !== 1) return path.join('.')
+  const at = qualifierAt(path, scope)
+  if (at === undefined) return path.join('.')
   const name = path.slice(at + 1).join('.')
   const index = scope.sources.findIndex((s) => s.alias === path[at])
   const taken = scope.sources.slice(0, index).some((s) => s.columns.includes(name))

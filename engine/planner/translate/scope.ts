@@ -64,6 +64,9 @@ export function columnText(path: readonly string[], scope: Scope): string {
     if (path.length > 2 && known.columns.includes(dotted)) {
       return `${quoteIdentifier(first!)}.${quoteIdentifier(dotted)}`
     }
+    // One relation and no alias of that name: the qualifier says nothing.
+    const plain = path.length === 2 && scope.sources.length === 1 && known === scope.sources[0]
+    if (plain && known.columns.includes(second!) && !scope.aliases.has(second!)) return quotePath([second!])
     return quotePath(path)
   }
 
@@ -84,6 +87,13 @@ function sourceNamed(alias: string, scope: Scope): Source | undefined {
     if (found) return found
   }
   return undefined
+}
+
+/** Position of the relation's name in a qualified path (`t.c`: 0, `db.t.c`: 1), undefined for others. */
+export function qualifierAt(path: readonly string[], scope: Scope): 0 | 1 | undefined {
+  if (path.length < 2) return undefined
+  if (scope.sources.some((source) => source.alias === path[0])) return 0
+  return path.length > 2 && scope.sources.some((source) => source.alias === path[1]) ? 1 : undefined
 }
 
 export function quotePath(path: readonly string[]): string {

@@ -1,4 +1,4 @@
-import type { Expr, IntervalUnit } from '../../../dialect/ast.js'
+import type { Expr, FunctionCall, IntervalUnit } from '../../../dialect/ast.js'
 import { parseType, toClickHouseType } from '../../../dialect/index.js'
 import { quoteString } from '../../chdb/pool.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
@@ -58,6 +58,13 @@ export const SPECIAL: Record<string, Writer> = {
   timestamp_sub: shiftText('-'),
   date_diff: differenceText,
   timestamp_diff: differenceText,
+  date_trunc: (args, scope) => {
+    const unit = unitOf(args[0])
+    if (!unit || args.length < 2 || args.length > 3)
+      throw wrongCount('date_trunc', args.length, '2 or 3, the first a unit')
+    const [value, ...zone] = texts(args.slice(1), scope)
+    return `toStartOfInterval(${[value, intervalText('1', unit), ...zone].join(', ')})`
+  },
   date_diff_within: (args, scope) => {
     const [range, left, right] = texts(args, scope)
     if (right === undefined) {
@@ -192,6 +199,15 @@ function unitOf(expr: Expr | undefined): IntervalUnit | undefined {
   if (expr?.kind === 'column' && expr.path.length === 1) return UNITS.get(expr.path[0]!.toLowerCase())
   const text = stringLiteral(expr)
   return text === undefined ? undefined : UNITS.get(text.toLowerCase())
+}
+
+const UNIT_FUNCTIONS = /^(?:date|timestamp)_(?:add|sub|diff)$/i
+
+/** `date_diff(hour, a, b)`: the bare unit is no column. The call with the unit as text. */
+export function withUnitAsText(call: FunctionCall): FunctionCall {
+  const unit = UNIT_FUNCTIONS.test(call.name) && call.args.length >= 3 ? unitOf(call.args[0]) : undefined
+  if (!unit || call.args[0]?.kind !== 'column') return call
+  return { ...call, args: [{ kind: 'literal', type: 'string', value: unit }, ...call.args.slice(1)] }
 }
 
 /** `date_add(unit, n, t)`, `date_add(t, interval)`. */
