@@ -29,6 +29,8 @@ export interface InsertSummary {
   batches: number
 }
 
+const LINES_AT_ONCE = 256
+
 type SendBatch = (
   format: 'JSONEachRow' | 'JSONCompactEachRow',
   body: Uint8Array,
@@ -47,18 +49,27 @@ export async function insertBatches(
   const maxBytes = options.batchBytes ?? 8 * 1024 * 1024
   const columns = options.columns?.map(quoteName).join(', ')
   const written: InsertSummary = { rows: 0, batches: 0 }
+  // Lines become bytes a few hundred at a time: strings that live as long as a batch would burden the heap.
   let lines: string[] = []
+  let parts: Buffer[] = []
+  let rowsHeld = 0
   let bytes = 0
   let format: 'JSONEachRow' | 'JSONCompactEachRow' = 'JSONEachRow'
 
+  const pack = () => {
+    if (lines.length > 0) parts.push(Buffer.from(`${lines.join('\n')}\n`, 'utf8'))
+    lines = []
+  }
   const flush = async () => {
-    if (lines.length === 0) return
+    if (rowsHeld === 0) return
+    pack()
     const id = options.idempotentId === undefined ? undefined : `${options.idempotentId}-${written.batches}`
-    await send(format, Buffer.from(`${lines.join('\n')}\n`, 'utf8'), columns, id, written.batches)
-    written.rows += lines.length
+    await send(format, Buffer.concat(parts), columns, id, written.batches)
+    written.rows += rowsHeld
     written.batches++
     options.onBatch?.({ ...written })
-    lines = []
+    parts = []
+    rowsHeld = 0
     bytes = 0
   }
 
@@ -71,13 +82,15 @@ export async function insertBatches(
       format = rowFormat
     }
     if (isArray && row.length !== (options.columns?.length ?? -1))
-      throw wrongWidth(row, options, written.rows + lines.length)
+      throw wrongWidth(row, options, written.rows + rowsHeld)
     const line = isArray
       ? encodeJson(row as readonly Value[])
       : encodeObject(row as { readonly [column: string]: Value })
     lines.push(line)
+    rowsHeld++
     bytes += line.length
-    if (lines.length >= maxRows || bytes >= maxBytes) await flush()
+    if (lines.length >= LINES_AT_ONCE) pack()
+    if (rowsHeld >= maxRows || bytes >= maxBytes) await flush()
   }
   await flush()
   return written

@@ -9,8 +9,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { formatTs, parseTs } from './time.js'
 import { decodeMint } from './tokens/mint.js'
-import { formatTs, parseTs, type TrendingRecord } from './trending/record.js'
+import type { TrendingRecord } from './trending/record.js'
 
 /** Tokens of each class that are mixed into a scan for the demo. */
 export const MIX_PER_SCAN = { strict: 4, all: 3, banned: 2 } as const

@@ -1,8 +1,8 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../../dialect/user_error.js'
-import type { InsertRow, ProtonClient } from '../../driver/index.js'
-import { ProtonError } from '../../driver/index.js'
+import { type InsertRow, type ProtonClient, ProtonError } from '../../driver/index.js'
+import { formatTs } from '../time.js'
 import { decodeMint } from './mint.js'
 import { LISTED, MintTable, SEEN, STORED } from './mint_table.js'
 import type { SourceRecord } from './reader.js'
@@ -64,6 +64,9 @@ interface ListTable {
   rowOf(values: Record<string, unknown>): ListRow
   gone(row: ListRow): ListRow
 }
+
+/** Enough for the engine to be quick, few enough for the feeder to stay small. */
+const BATCH_ROWS = 5_000
 
 const TOKEN_COLUMNS = ['address', 'symbol', 'name', 'decimals', 'logo_uri', 'tags', 'listed']
 const BAN_COLUMNS = ['address', 'reason', 'banned']
@@ -131,7 +134,8 @@ class Run {
   readonly #table: ListTable
   readonly #known = new MintTable()
   readonly #rejects: RejectsFile
-  readonly #now = new Date()
+  readonly #started = Date.now()
+  readonly #updatedAt = formatTs(this.#started)
   readonly #summary: FeedTokensSummary
   #source!: OpenSource
 
@@ -170,7 +174,7 @@ class Run {
       await this.#rejects.close()
     }
     summary.rejected = this.#rejects.count
-    summary.seconds = (Date.now() - this.#now.getTime()) / 1000
+    summary.seconds = (Date.now() - this.#started) / 1000
     return summary
   }
 
@@ -317,7 +321,7 @@ class Run {
   }
 
   #insertRow(row: ListRow): InsertRow {
-    return { ...row, updated_at: this.#now }
+    return { ...row, updated_at: this.#updatedAt }
   }
 
   async #write(rows: AsyncIterable<InsertRow>, onWritten: (rows: number) => void): Promise<void> {
@@ -333,7 +337,7 @@ class Run {
     try {
       await this.#options.client.insert(this.#table.stream, guarded(), {
         columns: this.#table.columns,
-        batchRows: this.#options.batchRows,
+        batchRows: this.#options.batchRows ?? BATCH_ROWS,
         // The rows replace each other by their key, so a batch may arrive twice.
         repeatable: true,
         queryIdPrefix: `feed-tokens-${randomUUID()}`,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseTs } from '../time.js'
 
 /** A message of the topic `trending_5m`, one per token and scan, as JSON; its key is the address. */
 export interface TrendingRecord {
@@ -34,15 +35,6 @@ export interface Scan {
   records: TrendingRecord[]
   /** Entries that could not be used, with the reason. */
   rejected: { reason: string; raw: string }[]
-}
-
-export function formatTs(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 23).replace('T', ' ')
-}
-
-/** Milliseconds of a `ts`; NaN where it is none. With no offset it is UTC. */
-export function parseTs(ts: string): number {
-  return Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(ts) ? ts : `${ts.replace(' ', 'T')}Z`)
 }
 
 const number = z

@@ -3,14 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { z } from 'zod'
 import { UserError } from '../../dialect/user_error.js'
 import { Upstream, type UpstreamOptions } from '../http.js'
+import { formatTs, parseTs } from '../time.js'
 import { readRecords } from '../tokens/reader.js'
 import {
   birdeyeTrending,
-  formatTs,
   fromBirdeye,
   fromJupiter,
   jupiterTrending,
-  parseTs,
   recordedTrending,
   type Scan,
   type TrendingRecord,

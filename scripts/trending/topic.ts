@@ -1,14 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Consumer,
-  Kafka,
-  type KafkaConfig,
-  KafkaJSError,
-  logLevel,
-  Partitioners,
-  type Producer,
-} from 'kafkajs'
+import { type Consumer, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { UserError } from '../../dialect/user_error.js'
 import type { TrendingRecord } from './record.js'
 
@@ -253,9 +245,8 @@ async function consumeUntil(
 /** Failures that no patience helps against. */
 function refusal(error: unknown): UserError | undefined {
   if (error instanceof UserError) return error
-  const type = error instanceof KafkaJSError ? ((error as { type?: string }).type ?? error.name) : ''
-  const detail = (error as Error).message
-  if (/SASL|AUTHORIZATION|AuthenticationException/i.test(`${type} ${(error as Error).name}`)) {
+  const { name, message: detail, type = '' } = error as Error & { type?: string }
+  if (/SASL|AUTHORIZATION/.test(`${type} ${name}`)) {
     return new UserError('BROKER_DENIED', 'The broker refuses this feeder.', {
       detail,
       suggestion: 'Check the credentials and rights in the broker part of the configuration.',
