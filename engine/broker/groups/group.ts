@@ -198,7 +198,13 @@ export class Group {
     const wasEmpty = this.state === 'Empty'
     this.state = 'PreparingRebalance'
     this.#notBefore = Date.now() + (wasEmpty ? this.initialDelayMs : 0)
-    if (wasEmpty) later(this.initialDelayMs, () => this.#tryComplete())
+    if (wasEmpty) {
+      later(this.initialDelayMs, () => {
+        // A timer may fire a millisecond before the clock says so; nobody would look again.
+        this.#notBefore = 0
+        this.#tryComplete()
+      })
+    }
     const patience = Math.max(...[...this.members.values()].map((member) => member.rebalanceTimeoutMs), 0)
     clearTimeout(this.#rebalance)
     this.#rebalance = later(Math.max(patience, this.initialDelayMs), () => this.#completeJoin())

@@ -3,10 +3,23 @@ import { describe, expect, it } from 'vitest'
 import { decoderOf, type RawMessage, splitObjects } from '../../../../engine/external/kafka/decode.js'
 
 function message(value: string | null): RawMessage {
-  return { partition: 2, offset: 41, timestamp: 0, key: Buffer.from('k'), value: value === null ? null : Buffer.from(value), headers: { h: 'v' } }
+  return {
+    partition: 2,
+    offset: 41,
+    timestamp: 0,
+    key: Buffer.from('k'),
+    value: value === null ? null : Buffer.from(value),
+    headers: { h: 'v' },
+  }
 }
 const json = decoderOf('JSONEachRow', [{ name: 'a' }])!
-const hidden = { __time: '1970-01-01T00:00:00.000Z', __offset: 41, __partition: 2, __key: 'k', __headers: { h: 'v' } }
+const hidden = {
+  __time: '1970-01-01T00:00:00.000Z',
+  __offset: 41,
+  __partition: 2,
+  __key: 'k',
+  __headers: { h: 'v' },
+}
 
 describe('messages in JSONEachRow', () => {
   it.each([
@@ -17,7 +30,9 @@ describe('messages in JSONEachRow', () => {
     ['{\n  "a": "x}{\\"y"\n}', [{ a: 'x}{"y' }]],
   ])('%j', (text, rows) => {
     const decoded = json(message(text))
-    expect('rows' in decoded && decoded.rows.map((row) => JSON.parse(row))).toEqual(rows.map((row) => ({ ...hidden, ...row })))
+    expect('rows' in decoded && decoded.rows.map((row) => JSON.parse(row))).toEqual(
+      rows.map((row) => ({ ...hidden, ...row })),
+    )
     expect('rows' in decoded && decoded.rows.every((row) => !row.includes('\n'))).toBe(true)
   })
 
@@ -43,11 +58,15 @@ describe('messages in JSONEachRow', () => {
 
   it('cuts what it joined, whatever the objects hold', () => {
     fc.assert(
-      fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue())), fc.constantFrom('\n', ' ', '', ',\n'), (objects, gap) => {
-        const texts = objects.map((object) => JSON.stringify(object))
-        expect(splitObjects(texts.join(gap))).toEqual(texts)
-        expect(splitObjects(`[${texts.join(',')}]`)).toEqual(texts)
-      }),
+      fc.property(
+        fc.array(fc.dictionary(fc.string(), fc.jsonValue())),
+        fc.constantFrom('\n', ' ', '', ',\n'),
+        (objects, gap) => {
+          const texts = objects.map((object) => JSON.stringify(object))
+          expect(splitObjects(texts.join(gap))).toEqual(texts)
+          expect(splitObjects(`[${texts.join(',')}]`)).toEqual(texts)
+        },
+      ),
     )
   })
 })
