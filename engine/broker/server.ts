@@ -86,13 +86,13 @@ export class BrokerServer {
     const key = header.int16()
     const version = header.int16()
     const correlationId = header.int32()
-    const clientId = classicNullableString.read(header) ?? ''
     const route = this.#options.routes.get(key)
     if (!route) throw new MalformedFrame(`there is no API ${key}`)
     if (version < route.min || version > route.max) {
       if (key === apiVersions.key && version > route.max) return this.#tooNew(correlationId)
       throw new MalformedFrame(`${route.name} v${version} is not offered (${route.min} to ${route.max} are)`)
     }
+    const clientId = classicNullableString.read(header) ?? ''
     const flexible = version >= route.flexibleFrom
     const reader = new Reader(frame, version, flexible)
     reader.position = header.position

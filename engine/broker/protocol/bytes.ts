@@ -85,6 +85,7 @@ export class Reader {
   }
 }
 
+const MAX_INT64 = 2n ** 63n - 1n
 /** Byte strings at least this long are put into the frame by reference, not copied. */
 const BY_REFERENCE = 4096
 
@@ -139,7 +140,8 @@ export class Writer {
   }
   int64(value: number): void {
     const at = this.#room(8)
-    this.#chunk.writeBigInt64BE(BigInt(value), at)
+    // The largest 64-bit integer became 2^63 when it was read as a number.
+    this.#chunk.writeBigInt64BE(value >= 2 ** 63 ? MAX_INT64 : BigInt(value), at)
   }
   bytes(value: Buffer): void {
     if (value.length >= BY_REFERENCE) {
