@@ -297,6 +297,8 @@ export interface Select extends Node {
   partitionBy?: Expr[]
   shuffleBy?: Expr[]
   groupBy?: Expr[]
+  /** `GROUP BY GROUPING SETS ((a), (a, b), ())`; then there is no `groupBy`. */
+  groupingSets?: Expr[][]
   groupByModifier?: 'rollup' | 'cube' | 'totals' | 'all'
   withTotals?: boolean
   having?: Expr
@@ -629,12 +631,12 @@ export interface Insert extends Node {
   settings?: Setting[]
   /**
    * `values`: rows parsed as expressions; `query`; `format`: the name, and where the raw data starts
-   * in the source (data is not lexed: it may be any bytes).
+   * in the source (data is not lexed: it may be any bytes). In a script `dataEnd` tells where it ends.
    */
   source:
     | { kind: 'values'; rows: Expr[][] }
     | { kind: 'query'; query: Query }
-    | { kind: 'format'; format: string; dataStart: number }
+    | { kind: 'format'; format: string; dataStart: number; dataEnd?: number }
     | { kind: 'infile'; path: string; format?: string }
     /** Nothing after the column list: the data comes in another way (request body). */
     | { kind: 'none' }
