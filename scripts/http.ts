@@ -24,6 +24,15 @@ export interface UpstreamOptions {
   onWait?: (reason: string, ms: number) => void
 }
 
+interface Failure {
+  error: UserError
+  /** Whether another attempt may succeed. */
+  again: boolean
+  /** How long the upstream asks to wait first. */
+  waitMs?: number
+}
+
+const AGAIN = new Set(['UPSTREAM_STALLED', 'UPSTREAM_UNREACHABLE', 'UPSTREAM_NOT_JSON'])
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504])
 const OUT_OF_QUOTA = /compute units usage limit exceeded/i
 
@@ -61,11 +70,38 @@ export class Upstream {
     signal?: AbortSignal,
     check: (bytes: Buffer, contentType: string) => void = () => {},
   ): Promise<Buffer> {
+    return this.#persist(url, signal, async (answer) => {
+      const bytes = await this.#read(answer)
+      check(bytes, String(answer.headers['content-type'] ?? ''))
+      return bytes
+    })
+  }
+
+  /** The body of a GET as it comes, of any size. Once it has begun it is not asked for again. */
+  async *stream(url: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const answer = await this.#persist(url, signal, async (begun) => begun)
+    try {
+      for await (const part of answer.body) yield part as Buffer
+    } catch (error) {
+      throw this.#brokenOff(error, url, signal)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+
+  /** Repeats a request, paced and with growing pauses, until `use` has made something of its answer. */
+  async #persist<T>(
+    url: string,
+    signal: AbortSignal | undefined,
+    use: (answer: Dispatcher.ResponseData) => Promise<T>,
+  ): Promise<T> {
     const retries = this.#options.retries ?? 4
     for (let attempt = 0; ; attempt++) {
       await this.#pace(signal)
-      const outcome = await this.#attempt(url, signal, check)
-      if (outcome.bytes) return outcome.bytes
+      const outcome = await this.#attempt(url, signal, use)
+      if ('value' in outcome) return outcome.value
       if (!outcome.again || attempt >= retries) throw outcome.error
       const backoff = (this.#options.backoffMs ?? 500) * 2 ** attempt * (0.5 + Math.random())
       const wait = Math.max(backoff, outcome.waitMs ?? 0)
@@ -75,15 +111,11 @@ export class Upstream {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy()
-  }
-
-  async #attempt(
+  async #attempt<T>(
     url: string,
     signal: AbortSignal | undefined,
-    check: (bytes: Buffer, contentType: string) => void,
-  ): Promise<{ bytes: Buffer } | { bytes?: undefined; error: UserError; again: boolean; waitMs?: number }> {
+    use: (answer: Dispatcher.ResponseData) => Promise<T>,
+  ): Promise<{ value: T } | Failure> {
     const timeoutMs = this.#options.timeoutMs ?? 5_000
     try {
       const answer = await request(url, {
@@ -94,26 +126,28 @@ export class Upstream {
         signal,
       })
       this.#heedRate(answer)
-      const bytes = await this.#read(answer)
-      if (answer.statusCode !== 200) return this.#refused(answer, bytes, url)
-      check(bytes, String(answer.headers['content-type'] ?? ''))
-      return { bytes }
+      if (answer.statusCode !== 200) return this.#refused(answer, await this.#read(answer), url)
+      return { value: await use(answer) }
     } catch (error) {
-      if (signal?.aborted) throw aborted()
-      if (error instanceof UserError) return { error, again: error.code === 'UPSTREAM_NOT_JSON' }
-      const stalled = /TIMEOUT/.test((error as { code?: string }).code ?? '')
-      const { name } = this.#options
-      const message = stalled ? `${name} was silent for ${timeoutMs} ms.` : `${name} cannot be reached.`
-      return {
-        again: true,
-        error: new UserError(stalled ? 'UPSTREAM_STALLED' : 'UPSTREAM_UNREACHABLE', message, {
-          where: urlOf(url),
-          detail: (error as Error).message,
-          suggestion: 'Check the network, or feed a file instead with --source file --file <list>.',
-          cause: error,
-        }),
-      }
+      const failure = this.#brokenOff(error, url, signal)
+      if (failure.code === 'ABORTED') throw failure
+      return { error: failure, again: AGAIN.has(failure.code) }
     }
+  }
+
+  /** What a failed connection means. */
+  #brokenOff(error: unknown, url: string, signal: AbortSignal | undefined): UserError {
+    if (signal?.aborted) return aborted()
+    if (error instanceof UserError) return error
+    const { name, timeoutMs = 5_000 } = this.#options
+    const stalled = /TIMEOUT/.test((error as { code?: string }).code ?? '')
+    const message = stalled ? `${name} was silent for ${timeoutMs} ms.` : `${name} cannot be reached.`
+    return new UserError(stalled ? 'UPSTREAM_STALLED' : 'UPSTREAM_UNREACHABLE', message, {
+      where: urlOf(url),
+      detail: (error as Error).message,
+      suggestion: 'Check the network, or feed a file instead with --source file --file <list>.',
+      cause: error,
+    })
   }
 
   async #read(answer: Dispatcher.ResponseData): Promise<Buffer> {
@@ -130,11 +164,7 @@ export class Upstream {
     return Buffer.concat(parts)
   }
 
-  #refused(
-    answer: Dispatcher.ResponseData,
-    bytes: Buffer,
-    url: string,
-  ): { error: UserError; again: boolean; waitMs?: number } {
+  #refused(answer: Dispatcher.ResponseData, bytes: Buffer, url: string): Failure {
     const { name, keyVariable } = this.#options
     const status = answer.statusCode
     const detail = messageOf(bytes)

@@ -40,16 +40,24 @@ async function withHead(
   const iterator = body[Symbol.asyncIterator]()
   let head = Buffer.alloc(0)
   let done = false
-  while (!done && head.length < HEAD_BYTES) {
-    const next = await iterator.next()
-    if (next.done) done = true
-    else head = Buffer.concat([head, next.value])
+  // A source that breaks off this early has its say after the bytes that came before.
+  let failure: { error: unknown } | undefined
+  while (!done && !failure && head.length < HEAD_BYTES) {
+    try {
+      const next = await iterator.next()
+      if (next.done) done = true
+      else head = Buffer.concat([head, next.value])
+    } catch (error) {
+      failure = { error }
+    }
   }
+  if (failure && head.length === 0) throw failure.error
   const bom = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf
   if (bom) head = head.subarray(3)
   async function* whole(): AsyncGenerator<Buffer> {
     try {
       if (head.length > 0) yield head
+      if (failure) throw failure.error
       while (!done) {
         const next = await iterator.next()
         if (next.done) break

@@ -110,9 +110,10 @@ function openUrl(options: SourceOptions): OpenSource {
   let read = 0
   async function* bytes(): AsyncGenerator<Uint8Array> {
     try {
-      const body = await upstream.bytes(url, options.signal)
-      read = body.length
-      yield body
+      for await (const part of upstream.stream(url, options.signal)) {
+        read += part.length
+        yield part
+      }
     } finally {
       await upstream.close()
     }

@@ -103,11 +103,17 @@ describe('Jupiter lists', () => {
     answer = (_, response) => response.end(`Mint,Reasons\n${v2(1).id},fake\n`)
     expect(await feed('banned', { source: 'url', url: `${api.url}/list.csv` })).toMatchObject({ written: 1 })
     expect((await failure(feed('banned', { source: 'url', url: 'nonsense' }))).code).toBe('USAGE')
+    answer = (_, response) => {
+      response.write(`Mint,Reasons\n${v2(2).id},fake\n${String(v2(3).id).slice(0, 10)}`)
+      setTimeout(() => response.destroy(), 20)
+    }
+    expect((await failure(feed('banned', { source: 'url', url: api.url }))).code).toBe('UPSTREAM_UNREACHABLE')
+    expect(target.rows('token_banned_raw').size).toBe(2)
   })
 })
 
 describe('an upstream in trouble', () => {
-  it.each([
+  it.each<[string, (response: ServerResponse) => void, string, number]>([
     ['HTTP 500', (r: ServerResponse) => void r.writeHead(500).end('{"error":"oops"}'), 'UPSTREAM_FAILED', 3],
     [
       'HTTP 401',
