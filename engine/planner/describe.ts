@@ -1,4 +1,4 @@
-import { toProtonType } from '../../dialect/index.js'
+import { fromClickHouseType, printType } from '../../dialect/index.js'
 import type { Chdb, OutputColumn } from '../contracts.js'
 import { respell } from './respell.js'
 import type { Translated } from './translate/env.js'
@@ -13,7 +13,7 @@ export async function describeQuery(
     const described = await chdb.describe(translated.sql)
     return described.map(({ name, type }, i) => ({
       name: translated.columns[i] ?? name,
-      type: toProtonType(flatType(type)),
+      type: printType(fromClickHouseType(flatType(type))),
       chType: flatType(type),
     }))
   } catch (error) {

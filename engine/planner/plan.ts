@@ -7,7 +7,7 @@ import type {
   TableExpr,
   TableFunction,
 } from '../../dialect/ast.js'
-import { print } from '../../dialect/index.js'
+import { printQuery } from '../../dialect/index.js'
 import type {
   BoundedPlan,
   Catalog,
@@ -68,7 +68,7 @@ class BoundedPlanner {
     try {
       const bound = await this.#bind(query)
       const translated = translateQuery(bound, this.#env)
-      const columns = await describeQuery(this.#parts.chdb, translated, print(query))
+      const columns = await describeQuery(this.#parts.chdb, translated, printQuery(query, { pretty: true }))
       return { sql: translated.sql, columns, release: () => this.#release() }
     } catch (error) {
       await this.#release()

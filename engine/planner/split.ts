@@ -1,5 +1,4 @@
 import type { Expr, OrderItem, RawExpr, Select } from '../../dialect/ast.js'
-import { columnName } from '../../dialect/index.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -10,6 +9,7 @@ import {
   mergeText,
   modelText,
 } from './translate/aggregates.js'
+import { columnName } from './translate/column_name.js'
 import type { TranslateEnv } from './translate/env.js'
 import { exprText } from './translate/expression.js'
 import { groupKeys, openScope, outputNames } from './translate/query.js'
@@ -32,7 +32,9 @@ export interface AggregateSplit {
   partial: Select
   /**
    * The original's columns (same names, same order), HAVING, ORDER BY, LIMIT BY and LIMIT over stored partials.
-   * The relation has the partial's columns, any number of rows per key.
+   * The relation has the partial's columns, any number of rows per key. It should give them in the order of
+   * their slices (`ORDER BY` in a subquery) where a function's result depends on order and not on
+   * `TranslateEnv.arrival`: delta_sum, exponential averages, moving sums.
    */
   final(partials: Relation): Select
 }
