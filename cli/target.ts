@@ -1,49 +1,56 @@
-import type { TargetConfig } from '../bootstrap/config.js'
 import { loadConfig } from '../bootstrap/config_loader.js'
+import { loadProject, type Project } from '../bootstrap/project.js'
+import { connect, resolveTarget, type Target, type TargetOverrides } from '../bootstrap/target.js'
 import { UserError } from '../dialect/user_error.js'
-import { ProtonClient } from '../driver/index.js'
+import type { ProtonClient } from '../driver/index.js'
 import type { Context } from './context.js'
-import { bringUp, DEFAULT_PORTS, type Embedded, running } from './embedded/lifecycle.js'
-
-/** Where a command works: the target of the config, with the addresses of the embedded engine that runs. */
-export interface Target {
-  name: string
-  config: TargetConfig
-  client: ProtonClient
-}
+import { bringUp, DEFAULT_PORTS, type Embedded, gatewayKey, running } from './embedded/lifecycle.js'
 
 export interface TargetOptions {
-  /** Start the embedded engine if it is not running, instead of failing later. */
+  /** Start the embedded engine if it is not running, instead of failing. */
   start?: boolean
 }
 
-/** @throws UserError TARGET_UNKNOWN, EMBEDDED_NOT_RUNNING and what loading the config throws. */
-export async function openTarget(context: Context, options: TargetOptions = {}): Promise<Target> {
-  const { config } = await loadConfig(context.projectDir)
-  const name = context.target ?? process.env.TPCTL_TARGET ?? config.target
-  const configured = config.targets[name]
-  if (!configured) {
-    throw new UserError('TARGET_UNKNOWN', `There is no target '${name}' in tpctl.config.ts.`, {
-      suggestion: `use one of: ${Object.keys(config.targets).join(', ')}`,
-    })
-  }
-  const target =
-    configured.edition === 'embedded' ? await embeddedTarget(context, configured, options) : configured
-  const client = new ProtonClient({
-    url: target.url,
-    streamUrl: target.streamUrl,
-    database: target.database,
-    username: target.username,
-    password: target.username === undefined ? undefined : (process.env[target.passwordVariable] ?? ''),
-  })
-  return { name, config: target, client }
+export interface OpenTarget {
+  target: Target
+  client: ProtonClient
 }
 
-async function embeddedTarget(
+/**
+ * The target that a command works on, with the addresses of the embedded engine that runs, and a client for it.
+ * @throws UserError TARGET_UNKNOWN, TARGET_UNREACHABLE and what loading the config throws
+ */
+export async function openTarget(context: Context, options: TargetOptions = {}): Promise<OpenTarget> {
+  const { config } = await loadConfig(context.projectDir)
+  const overrides = await addresses(context, resolveTarget(config, context.target, process.env), options)
+  const target = resolveTarget(config, context.target, process.env, overrides)
+  return { target, client: connect(target) }
+}
+
+/** The same, with the whole project read for it. */
+export async function openProject(
   context: Context,
-  configured: TargetConfig,
-  options: TargetOptions,
-): Promise<TargetConfig> {
+  options: TargetOptions = {},
+): Promise<{ project: Project; client: ProtonClient }> {
+  const { target, client } = await openTarget(context, options)
+  const { url, streamUrl, brokers, gatewayUrl } = target
+  const key = target.edition === 'embedded' ? gatewayKey(context.stateDir) : undefined
+  const project = await loadProject(context.projectDir, {
+    target: context.target,
+    overrides: {
+      url,
+      streamUrl,
+      brokers,
+      gatewayUrl,
+      variables: key === undefined || process.env.UDF_GATEWAY_KEY ? {} : { UDF_GATEWAY_KEY: key },
+    },
+  })
+  return { project, client }
+}
+
+async function addresses(context: Context, target: Target, options: TargetOptions): Promise<TargetOverrides> {
+  // An address given from outside means another engine than the one of the state folder.
+  if (target.edition !== 'embedded' || process.env.TPCTL_URL) return {}
   let embedded: Partial<Embedded> = running(context.stateDir)
   if (options.start && !(embedded.engine && embedded.gateway)) {
     embedded = await bringUp({
@@ -53,17 +60,16 @@ async function embeddedTarget(
       onStep: (text) => context.output.note(text),
     })
   }
-  if (!embedded.engine) {
+  const { engine, gateway } = embedded
+  if (!engine) {
     throw new UserError('TARGET_UNREACHABLE', 'The embedded engine is not running.', {
-      suggestion: 'start it: npx tpctl up',
+      suggestion: 'Start it: npx tpctl up',
     })
   }
   return {
-    ...configured,
-    url: embedded.engine.url,
-    streamUrl: embedded.engine.streamUrl,
-    brokers: embedded.engine.brokers,
-    engineBrokers: embedded.engine.brokers,
-    gatewayUrl: embedded.gateway?.url ?? configured.gatewayUrl,
+    url: engine.url,
+    streamUrl: engine.streamUrl,
+    brokers: engine.brokers,
+    ...(gateway ? { gatewayUrl: gateway.url } : {}),
   }
 }

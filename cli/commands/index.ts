@@ -1,14 +1,32 @@
 import type { Command } from 'commander'
+import { registerBootstrap } from './bootstrap.js'
+import { registerDemo } from './demo.js'
+import { registerDestroy } from './destroy.js'
+import { registerDoctor } from './doctor.js'
 import { registerDown } from './down.js'
+import { registerFeedTokens } from './feed_tokens.js'
+import { registerFeedTrending } from './feed_trending.js'
+import { registerPlan } from './plan.js'
+import { registerRender } from './render.js'
 import { registerSmoke } from './smoke.js'
 import { registerSql } from './sql.js'
 import { registerTail } from './tail.js'
+import { registerUdf } from './udf.js'
 import { registerUp } from './up.js'
 
 /** In the order in which help shows them. */
 export const COMMANDS: ((program: Command) => void)[] = [
+  registerDemo,
   registerUp,
   registerDown,
+  registerDoctor,
+  registerPlan,
+  registerBootstrap,
+  registerRender,
+  registerDestroy,
+  registerFeedTokens,
+  registerFeedTrending,
+  registerUdf,
   registerSql,
   registerTail,
   registerSmoke,

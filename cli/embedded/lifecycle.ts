@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +44,7 @@ export function stateFiles(stateDir: string) {
   return {
     engineDir: join(stateDir, 'engine'),
     engineConfig: join(stateDir, 'engine.config.json'),
+    gatewayKey: join(stateDir, 'gateway.key'),
     history: join(stateDir, 'history'),
     rejects: join(stateDir, 'rejects'),
     engine: {
@@ -60,6 +62,19 @@ export function stateFiles(stateDir: string) {
 export function running(stateDir: string): Partial<Embedded> {
   const files = stateFiles(stateDir)
   return { engine: readReady<EngineReady>(files.engine), gateway: readReady<GatewayReady>(files.gateway) }
+}
+
+/** The secret between the local engine and gateway, made when first asked for; readable by its owner only. */
+export function gatewayKey(stateDir: string): string {
+  const { gatewayKey: file } = stateFiles(stateDir)
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    const key = randomBytes(24).toString('hex')
+    mkdirSync(stateDir, { recursive: true })
+    writeFileSync(file, key, { mode: 0o600 })
+    return key
+  }
 }
 
 export interface UpOptions {
@@ -88,18 +103,16 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
   }
   if (!gateway) {
     options.onStep?.('starting the UDF gateway')
-    gateway = await startDaemon<GatewayReady>('UDF gateway', files.gateway, compiled('cli/main.js'), [
-      '--project',
-      options.projectDir,
-      '--state',
-      options.stateDir,
-      'udf',
-      'serve',
-      '--port',
-      String(options.ports.gateway),
-      '--ready-file',
-      files.gateway.ready,
-    ])
+    gateway = await startDaemon<GatewayReady>(
+      'UDF gateway',
+      files.gateway,
+      compiled('cli/main.js'),
+      [
+        ...['--project', options.projectDir, '--state', options.stateDir],
+        ...['udf', 'serve', '--port', String(options.ports.gateway), '--ready-file', files.gateway.ready],
+      ],
+      { UDF_GATEWAY_KEY: process.env.UDF_GATEWAY_KEY || gatewayKey(options.stateDir) },
+    )
   }
   return { engine, gateway, started }
 }

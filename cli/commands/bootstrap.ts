@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import { applyPlan } from '../../bootstrap/apply.js'
+import { compile } from '../../bootstrap/compile.js'
+import { readLive } from '../../bootstrap/live.js'
+import { planDeployment } from '../../bootstrap/plan.js'
+import { ensureTopics } from '../../bootstrap/topics.js'
+import { action } from '../context.js'
+import { applyReporter, planJson, showPlan } from '../deployment_view.js'
+import { openProject } from '../target.js'
+
+interface BootstrapOptions {
+  allowDestructive?: boolean
+}
+
+export function registerBootstrap(program: Command): void {
+  program
+    .command('bootstrap')
+    .description(
+      'deploy the project: create and change what differs, in order; starts the embedded engine if need be',
+    )
+    .option('--allow-destructive', 'go on where stored rows or the state of views are lost')
+    .action(
+      action<BootstrapOptions, []>(async (context, options) => {
+        const { output, signal } = context
+        const { project, client } = await openProject(context, { start: true })
+        try {
+          const deployment = compile(project)
+          const topics = await ensureTopics(project.target.brokers, deployment.topics)
+          for (const topic of topics) output.line(`created topic ${topic}`)
+          const live = await readLive(
+            client,
+            deployment.objects.map(({ key }) => key),
+            signal,
+          )
+          const plan = planDeployment(deployment, live)
+          showPlan(output, plan)
+          if (plan.empty) {
+            output.result({ ...planJson(plan), topics, applied: false })
+            return
+          }
+          output.line()
+          const summary = await applyPlan(
+            plan,
+            client,
+            { allowDestructive: options.allowDestructive, signal },
+            applyReporter(output),
+          )
+          output.line()
+          output.line(
+            `Deployed ${project.config.name} to ${project.target.name} in ${(summary.ms / 1000).toFixed(1)} s.`,
+          )
+          output.result({ ...planJson(plan), topics, applied: true, summary })
+        } finally {
+          await client.close()
+        }
+      }),
+    )
+}
