@@ -43,7 +43,9 @@ type FromText<T, Int64> = T extends `nullable(${infer Inner})`
                 ? Date
                 : never
 
-type Value<T, Int64> = T extends string ? FromText<T, Int64> : { -readonly [K in keyof T]: Value<T[K], Int64> }
+type Value<T, Int64> = T extends string
+  ? FromText<T, Int64>
+  : { -readonly [K in keyof T]: Value<T[K], Int64> }
 
 /** What an argument of the declared type is in the engine: 64-bit integers are numbers there (rounded above 2^53). */
 export type ArgValue<T> = Value<T, number>

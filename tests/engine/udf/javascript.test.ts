@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { scalarCallText } from '../../../engine/udf/index.js'
 import { aggregate, type Harness, javascript, openHarness } from './harness.js'
 
 let h: Harness
@@ -128,6 +129,40 @@ describe('a JavaScript function', () => {
       'function maybe(a){ return a.map(x => x % 2 ? x : null) }',
     )
     expect(await h.rows(`SELECT ${f}(toInt32(number)) FROM numbers(3)`)).toEqual([[null], [1], [null]])
+  })
+})
+
+describe('a call', () => {
+  const call = async (args: string[], from: string) => {
+    const target = h.registry.lookup('add')
+    if (target?.kind !== 'scalar') throw new Error('not a scalar function')
+    const text = scalarCallText(target, args)
+    return h.rows(`SELECT ${text} AS r, toTypeName(${text}) FROM (${from})`)
+  }
+  beforeAll(async () => {
+    await define(
+      'add',
+      'a int32, b string',
+      'string',
+      'function add(a, b) { return a.map((x, i) => x + b[i]) }',
+    )
+  })
+
+  it('casts its arguments', async () => {
+    expect(await call(['n', "'x'"], 'SELECT number AS n FROM numbers(2)')).toEqual([
+      ['0x', 'String'],
+      ['1x', 'String'],
+    ])
+  })
+
+  it('is NULL where an argument is', async () => {
+    const from = "SELECT if(number = 1, NULL, number) AS n, 'x' AS s FROM numbers(3)"
+    expect(await call(['n', 's'], from)).toEqual([
+      ['0x', 'Nullable(String)'],
+      [null, 'Nullable(String)'],
+      ['2x', 'Nullable(String)'],
+    ])
+    expect(await call(['NULL', "'x'"], 'SELECT 1')).toEqual([[null, 'Nullable(String)']])
   })
 })
 

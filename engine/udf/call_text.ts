@@ -1,0 +1,38 @@
+import type { CallTarget } from '../contracts.js'
+import { storeType, valueType } from './types.js'
+
+/** Types of the store that have no NULL. */
+const NEVER_NULL = new Set(['array', 'map', 'tuple', 'nullable'])
+
+/**
+ * A call of a scalar function as the store's text, over arguments that are the store's text already: cast to the
+ * declared types, and NULL where an argument is NULL, without a call. The result's type is nullable only where an
+ * argument's is, which the store knows alone: `toTypeName` is a constant there, and may stand in a CAST.
+ * Functions that run outside the store do not get the store's own treatment of NULL, so it is written out.
+ */
+export function scalarCallText(
+  target: Extract<CallTarget, { kind: 'scalar' }>,
+  args: readonly string[],
+): string {
+  const types = target.argTypes.map(valueType)
+  const mayBeNull = args.filter((_, i) => !NEVER_NULL.has(types[i]!.kind))
+  const cast = args.map((arg, i) => {
+    const type = types[i]!
+    const value = NEVER_NULL.has(type.kind) ? arg : `assumeNotNull(${arg})`
+    return `CAST(${value}, ${quote(storeType(type))})`
+  })
+  const call = `${target.chName}(${cast.join(', ')})`
+  if (mayBeNull.length === 0) return call
+
+  const anyNull = mayBeNull.map((arg) => `isNull(${arg})`).join(' OR ')
+  const returns = valueType(target.returns)
+  const plain = storeType(returns)
+  if (returns.kind === 'nullable') return `if(${anyNull}, NULL, ${call})`
+  if (NEVER_NULL.has(returns.kind)) return `if(${anyNull}, defaultValueOfTypeName(${quote(plain)}), ${call})`
+  const nullableType = mayBeNull.map((arg) => `startsWith(toTypeName(${arg}), 'Nullable(')`).join(' OR ')
+  return `CAST(if(${anyNull}, NULL, ${call}), if(${nullableType}, ${quote(`Nullable(${plain})`)}, ${quote(plain)}))`
+}
+
+function quote(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`
+}
