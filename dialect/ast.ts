@@ -540,6 +540,8 @@ export interface CreateExternalTable extends Creation {
 export interface CreateRandomStream extends Creation {
   kind: 'create_random_stream'
   columns: ColumnDef[]
+  /** `ENGINE = Random()`: redundant, but accepted. */
+  engine?: Expr
   settings: Setting[]
 }
 export interface CreateView extends Creation {
@@ -677,6 +679,7 @@ export interface Alter extends WithTail {
 export interface Rename extends WithTail {
   kind: 'rename'
   object: 'stream' | 'view' | 'database'
+  ifExists?: boolean
   pairs: { from: QualifiedName; to: QualifiedName }[]
 }
 export interface Truncate extends WithTail {

@@ -1,5 +1,7 @@
 /** Proton SQL as data: parse, print, look through, rename, lower. */
+export { type CreatedObject, createdObject, dependencies, functionsUsed } from './analysis.js'
 export type * from './ast.js'
+export { columnName } from './column_name.js'
 export { EDITIONS, type Edition } from './editions.js'
 export { SqlSyntaxError, type SyntaxReason } from './errors.js'
 export { hashStatement } from './hash.js'
@@ -17,3 +19,4 @@ export { RELATION_FUNCTIONS } from './parser/tables.js'
 export { type PrintOptions, printExpr, printQuery, printStatement, printType } from './printer/index.js'
 export { quoteName, quoteString } from './text.js'
 export { UserError, type UserErrorFields } from './user_error.js'
+export { type Rewriter, rewrite, type Visitor, visit } from './walk.js'

@@ -190,7 +190,16 @@ function parseCreateExternalTable(c: Cursor, start: number, orReplace: boolean):
 function parseCreateRandomStream(c: Cursor, start: number, orReplace: boolean): CreateRandomStream {
   const head = parseHead(c, start, orReplace)
   const columns = parsePlainColumns(c)
-  return { kind: 'create_random_stream', columns, settings: parseSettingsClause(c) ?? [], ...finish(c, head) }
+  const withEngine = c.takeKeyword('ENGINE')
+  if (withEngine) c.take('=')
+  const engine = withEngine ? { engine: parseExpr(c) } : {}
+  return {
+    kind: 'create_random_stream',
+    columns,
+    ...engine,
+    settings: parseSettingsClause(c) ?? [],
+    ...finish(c, head),
+  }
 }
 
 function parseCreateView(c: Cursor, start: number, orReplace: boolean): CreateView {

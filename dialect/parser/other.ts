@@ -17,7 +17,7 @@ import type {
 import type { Cursor } from './cursor.js'
 import { parseExprWithAlias } from './expressions.js'
 import { kindWords, takeObjectKind } from './objects.js'
-import { parseQuery } from './select.js'
+import { parseQueryWithOutput } from './select.js'
 import { parseSettings, parseTail } from './settings.js'
 import { parseQualifiedName } from './tables.js'
 
@@ -54,12 +54,20 @@ export function parseRename(c: Cursor): Rename {
   const object = c.takeKeyword('DATABASE') ? 'database' : c.takeKeyword('VIEW') ? 'view' : 'stream'
   if (object === 'stream' && !c.takeKeyword('STREAM') && !c.takeKeyword('TABLE'))
     c.fail('STREAM', 'VIEW', 'DATABASE')
+  const ifExists = c.takeKeyword('IF EXISTS')
   const pairs = c.list(() => {
     const from = parseQualifiedName(c)
     c.expectKeyword('TO')
     return { from, to: parseQualifiedName(c) }
   })
-  return { kind: 'rename', object, pairs, ...parseTail(c), span: c.span(start) }
+  return {
+    kind: 'rename',
+    object,
+    ...(ifExists ? { ifExists } : {}),
+    pairs,
+    ...parseTail(c),
+    span: c.span(start),
+  }
 }
 
 export function parseTruncate(c: Cursor): Truncate {
@@ -108,7 +116,7 @@ export function parseSubscribe(c: Cursor): Subscribe {
   const start = c.index
   c.expectKeyword('SUBSCRIBE')
   c.expectKeyword('TO')
-  return { kind: 'subscribe', query: parseQuery(c), span: c.span(start) }
+  return { kind: 'subscribe', query: parseQueryWithOutput(c), span: c.span(start) }
 }
 
 export function parseRecover(c: Cursor): RecoverFrom {

@@ -68,7 +68,12 @@ export function createText(s: Creation, ctx: PrintContext): string {
     case 'create_external_table':
       return line(join(head(s, 'EXTERNAL TABLE'), columns(s.columns)), settingsPart(s.settings, ctx), comment)
     case 'create_random_stream':
-      return line(join(head(s, 'RANDOM STREAM'), columns(s.columns)), settingsPart(s.settings, ctx), comment)
+      return line(
+        join(head(s, 'RANDOM STREAM'), columns(s.columns)),
+        s.engine && `ENGINE = ${exprText(s.engine, ctx)}`,
+        settingsPart(s.settings, ctx),
+        comment,
+      )
     case 'create_view':
       return line(join(head(s, 'VIEW'), columns(s.columns), 'AS'), queryText(s.query, ctx), comment)
     case 'create_materialized_view': {

@@ -37,7 +37,7 @@ export function statementText(s: Statement, ctx: PrintContext): string {
     }
     case 'rename': {
       const pairs = s.pairs.map((p) => `${nameText(p.from)} TO ${nameText(p.to)}`).join(', ')
-      return join('RENAME', s.object.toUpperCase(), pairs, tail(s, ctx))
+      return join('RENAME', s.object.toUpperCase(), s.ifExists && 'IF EXISTS', pairs, tail(s, ctx))
     }
     case 'truncate':
       return join('TRUNCATE STREAM', s.ifExists && 'IF EXISTS', nameText(s.name), tail(s, ctx))
