@@ -39,6 +39,8 @@ const NEVER_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 const TRY_LATER = new Set([429, 502, 503, 504])
+/** QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING */
+const QUERY_ALREADY_RUNNING = 216
 const MAX_ERROR_BODY = 64 * 1024
 
 /** Sends requests and turns what can go wrong into ProtonErrors. Knows nothing of SQL. */
@@ -60,7 +62,7 @@ export class Transport {
       try {
         return await this.#sendOnce(call)
       } catch (error) {
-        if (attempt >= this.#retries || !(error instanceof ProtonError) || !mayRepeat(error, call))
+        if (attempt >= this.#retries || !(error instanceof ProtonError) || !mayRepeat(error, call, attempt))
           throw error
         await pause(100 * 2 ** attempt * (0.5 + Math.random()), call)
       }
@@ -118,10 +120,12 @@ async function readBounded(body: AsyncIterable<Uint8Array>, call: Call): Promise
   return Buffer.concat(parts).toString('utf8')
 }
 
-function mayRepeat(error: ProtonError, call: Call): boolean {
+function mayRepeat(error: ProtonError, call: Call, attempt: number): boolean {
   if (call.signal?.aborted) return false
   if (error.unreachable) return true
   if (!call.repeatable) return false
+  // The first attempt, whose connection broke, is still at work on the server.
+  if (error.code === QUERY_ALREADY_RUNNING) return attempt > 0
   return error.codeName === 'BROKEN' || (error.code === 0 && TRY_LATER.has(error.httpStatus ?? 0))
 }
 

@@ -1,4 +1,5 @@
 export { syntheticList, syntheticToken, writeSyntheticList } from './generate-tokens.js'
+export { type SyntheticScansOptions, syntheticScans, writeSyntheticScans } from './generate-trending.js'
 export {
   type FeedTokensOptions,
   type FeedTokensProgress,

@@ -20,6 +20,7 @@ export interface TopicOptions {
 }
 
 const SEND_AT_ONCE = 500
+const DEDUPE_MESSAGES = 100_000
 
 /**
  * Writes records to a topic, each (scan, token) once: idempotent producer, acknowledged by all replicas, key = address.
@@ -85,8 +86,18 @@ export class TrendingTopic {
       })
     }
     for (const key of keys) this.#present.add(key)
+    this.#forgetOldest()
     this.written += missing.length
     this.duplicates += records.length - missing.length
+  }
+
+  /** A feeder that polls for months must not remember every scan. */
+  #forgetOldest(): void {
+    const limit = 2 * (this.#options.dedupeMessages ?? DEDUPE_MESSAGES)
+    for (const key of this.#present) {
+      if (this.#present.size <= limit) return
+      this.#present.delete(key)
+    }
   }
 
   async #connect(): Promise<void> {
@@ -117,7 +128,7 @@ export class TrendingTopic {
   }
 
   async #readTail(offsets: { partition: number; high: string; low: string }[]): Promise<Set<string>> {
-    const share = Math.ceil((this.#options.dedupeMessages ?? 100_000) / offsets.length)
+    const share = Math.ceil((this.#options.dedupeMessages ?? DEDUPE_MESSAGES) / offsets.length)
     const left = new Map<number, { from: bigint; end: bigint }>()
     for (const { partition, high, low } of offsets) {
       const end = BigInt(high)

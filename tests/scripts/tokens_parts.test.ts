@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { syntheticList, syntheticToken } from '../../scripts/generate-tokens.js'
+import { syntheticScans } from '../../scripts/generate-trending.js'
 import { decodeMint, encodeMint } from '../../scripts/tokens/mint.js'
 import { MintTable, SEEN, STORED } from '../../scripts/tokens/mint_table.js'
 import { readRecords, type SourceRecord } from '../../scripts/tokens/reader.js'
+import { recordedTrending } from '../../scripts/trending/record.js'
 
 async function* chunks(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array> {
   let from = 0
@@ -121,6 +123,18 @@ describe('the table of mints', () => {
       expect(table.flags(id)).toBe(i % 2 ? STORED : SEEN)
     })
     expect(table.size).toBe(20_000)
+  })
+})
+
+describe('generated scans', () => {
+  it('are the same for the same seed, with no token twice in one', () => {
+    const scans = [...syntheticScans({ messages: 100, perScan: 30 })]
+    expect(scans.map((scan) => scan.length)).toEqual([30, 30, 30, 10])
+    expect([...syntheticScans({ messages: 100, perScan: 30 })]).toEqual(scans)
+    for (const scan of scans) {
+      expect(new Set(scan.map((record) => record.address)).size).toBe(scan.length)
+      for (const record of scan) expect(recordedTrending.parse(record)).toEqual(record)
+    }
   })
 })
 
