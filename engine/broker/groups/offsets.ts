@@ -1,6 +1,6 @@
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceFile } from '../storage/files.js'
+import { replaceFile, writeFully } from '../storage/files.js'
 
 export interface CommittedOffset {
   offset: number
@@ -27,6 +27,7 @@ export class OffsetStore {
   readonly #groups = new Map<string, Map<string, Map<number, CommittedOffset>>>()
   #fd: number
   #lines = 0
+  #size = 0
 
   constructor(dir: string) {
     this.#path = join(dir, FILE)
@@ -37,7 +38,7 @@ export class OffsetStore {
       }
     }
     this.#rewrite()
-    this.#fd = openSync(this.#path, 'a')
+    this.#fd = openSync(this.#path, 'r+')
   }
 
   #apply(line: Line): void {
@@ -63,13 +64,22 @@ export class OffsetStore {
         }
       }
     }
-    replaceFile(this.#path, lines.join(''))
+    const content = lines.join('')
+    replaceFile(this.#path, content)
+    this.#size = Buffer.byteLength(content)
     this.#lines = lines.length
   }
 
   #append(lines: Line[]): void {
     if (lines.length === 0) return
-    writeSync(this.#fd, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const data = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    try {
+      writeFully(this.#fd, data, this.#size)
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#size)
+      throw error
+    }
+    this.#size += data.length
     for (const line of lines) this.#apply(line)
     this.#lines += lines.length
     if (this.#lines < COMPACT_LINES) return
@@ -77,7 +87,7 @@ export class OffsetStore {
     if (this.#lines < 10 * live.reduce((sum, size) => sum + size, 0)) return
     this.#rewrite()
     closeSync(this.#fd)
-    this.#fd = openSync(this.#path, 'a')
+    this.#fd = openSync(this.#path, 'r+')
   }
 
   /** The commit is in the page cache when this returns. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import * as cluster from '../../../engine/broker/protocol/apis/cluster.js'
 import * as data from '../../../engine/broker/protocol/apis/data.js'
 import * as groups from '../../../engine/broker/protocol/apis/groups.js'
+import { unpackLz4, unpackSnappy } from '../../../engine/broker/protocol/block_codecs.js'
 import { MalformedFrame, Reader, Writer } from '../../../engine/broker/protocol/bytes.js'
 import { type Api, type Codec, nullableBytes, nullableString } from '../../../engine/broker/protocol/codec.js'
 import { decompress } from '../../../engine/broker/protocol/compression.js'
@@ -152,6 +153,42 @@ describe('API tables', () => {
     const frame = Buffer.alloc(8)
     frame.writeInt32BE(2 ** 31 - 1)
     expect(() => cluster.metadata.request.read(new Reader(frame, 1))).toThrow(MalformedFrame)
+  })
+})
+
+describe('snappy and LZ4', () => {
+  const LIMIT = 1_000_000
+  const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
+  // By hand, after the formats' descriptions: "abcd" and then copies of it.
+  const snappy = hex('0c 0c 61626364 11 04')
+  const framed = Buffer.concat([hex('82 534e41505059 00 00000001 00000001'), hex('00000008'), snappy])
+  const lz4 = hex('04224d18 40 40 c0 0d000000 44 61626364 0400 50 65666768 69 00000000')
+
+  it('unpack what was packed by hand', () => {
+    expect(unpackSnappy(snappy, LIMIT).toString()).toBe('abcdabcdabcd')
+    expect(unpackSnappy(framed, LIMIT).toString()).toBe(unpackSnappy(snappy, LIMIT).toString())
+    expect(unpackLz4(lz4, LIMIT).toString()).toBe('abcdabcdabcdefghi')
+  })
+
+  it('end in a result or a MalformedFrame for any bytes, within their limit', () => {
+    const damaged = (good: Buffer) =>
+      fc
+        .tuple(fc.nat(good.length - 1), fc.nat(255), fc.uint8Array({ maxLength: 20 }))
+        .map(([at, value, tail]) => {
+          const copy = Buffer.concat([good, tail])
+          copy[at] = value
+          return copy
+        })
+    const check = (unpack: (data: Buffer, limit: number) => Buffer) => (data: Buffer) => {
+      try {
+        expect(unpack(data, 1000).length).toBeLessThanOrEqual(1000)
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedFrame)
+      }
+    }
+    fc.assert(fc.property(damaged(snappy), check(unpackSnappy)))
+    fc.assert(fc.property(damaged(framed), check(unpackSnappy)))
+    fc.assert(fc.property(damaged(lz4), check(unpackLz4)))
   })
 })
 

@@ -91,7 +91,7 @@ describe('kafkajs admin', () => {
     expect((await admin.listTopics()).sort()).toEqual(['a', 'b'])
     await admin.createPartitions({ topicPartitions: [{ topic: 'b', count: 4 }] })
     const described = await admin.fetchTopicMetadata({ topics: ['a', 'b'] })
-    expect(described.topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([
+    expect(described.topics.map(({ name, partitions }) => [name, partitions.length]).sort()).toEqual([
       ['a', 3],
       ['b', 4],
     ])

@@ -5,10 +5,20 @@ import { createInterface } from 'node:readline'
 import { build } from 'esbuild'
 import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
+import { KafkaCode } from '../../../engine/broker/index.js'
+import { createTopics } from '../../../engine/broker/protocol/apis/cluster.js'
+import { produce } from '../../../engine/broker/protocol/apis/data.js'
+import { buildBatch } from '../../../engine/broker/protocol/record_batch.js'
 import { atEnd, tempDir, testBroker } from './support/temp.js'
+import { WireClient } from './support/wire_client.js'
 
 const PARTITIONS = 3
 const KILLS = 8
+
+interface Child {
+  child: ChildProcess
+  port: number
+}
 
 /** A process of its own that runs a broker and prints its port. */
 async function bundleChild(dir: string): Promise<string> {
@@ -33,12 +43,12 @@ async function bundleChild(dir: string): Promise<string> {
   return script
 }
 
-async function startChild(
-  script: string,
-  dir: string,
-  port: number,
-): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn(process.execPath, [script, dir, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** With `maxFileBlocks`, no file of the child may grow beyond that many blocks, as on a disk that is full. */
+async function startChild(script: string, dir: string, port: number, maxFileBlocks?: number): Promise<Child> {
+  const node = [process.execPath, script, dir, String(port)]
+  const [command, ...args] =
+    maxFileBlocks === undefined ? node : ['sh', '-c', `ulimit -f ${maxFileBlocks}; exec "$@"`, 'sh', ...node]
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   atEnd(() => child.kill('SIGKILL'))
   const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
   return { child, port: Number(line) }
@@ -129,6 +139,57 @@ describe('kill -9', () => {
     expect(topic!.partitions.map(({ partition, offset }) => [partition, offset])).toEqual([
       [0, '11'],
       [1, '22'],
+    ])
+  })
+})
+
+describe('a full disk', () => {
+  it('refuses what cannot be stored whole, keeps the rest, and goes on when there is room', async () => {
+    const work = tempDir()
+    const data = join(work, 'data')
+    const script = await bundleChild(work)
+    const { child, port } = await startChild(script, data, 0, 100)
+    const client = await WireClient.connect(port)
+    await client.call(createTopics, 1, {
+      topics: [{ name: 't', partitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+      timeoutMs: 1000,
+      validateOnly: false,
+    })
+    const send = async (to: WireClient, text: string, baseSequence: number) => {
+      const records = buildBatch([{ value: text.repeat(7000) }], {
+        producerId: 1,
+        producerEpoch: 0,
+        baseSequence,
+      })
+      const topics = [{ name: 't', partitions: [{ index: 0, records }] }]
+      const answer = await to.call(produce, 8, { transactionalId: null, acks: -1, timeoutMs: 1000, topics })
+      return answer.topics[0]!.partitions[0]!
+    }
+    let stored = 0
+    for (;;) {
+      const { errorCode } = await send(client, 'x', stored)
+      if (errorCode !== 0) {
+        expect(errorCode).toBe(KafkaCode.KAFKA_STORAGE_ERROR)
+        break
+      }
+      stored++
+      expect(stored).toBeLessThan(100)
+    }
+    expect(stored).toBeGreaterThan(3)
+    expect((await send(client, 'x', stored)).errorCode).toBe(KafkaCode.KAFKA_STORAGE_ERROR)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+
+    const warnings: string[] = []
+    const log = { debug() {}, info() {}, warn: (message: string) => void warnings.push(message) }
+    const broker = await testBroker({ dir: data, log })
+    expect(warnings).toEqual([])
+    expect(broker.endOffsets('t')).toEqual([stored])
+    const again = await WireClient.connect(broker.port)
+    expect(await send(again, 'y', stored)).toMatchObject({ errorCode: 0, baseOffset: stored })
+    expect(broker.read('t', 0, 0, 10_000_000).records.map((record) => String(record.value)[0])).toEqual([
+      ...Array.from({ length: stored }, () => 'x'),
+      'y',
     ])
   })
 })
