@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Provider } from '../define.js'
 import { ProviderFailure } from '../provider.js'
 import type { AnswerCache } from './cache.js'
@@ -54,6 +55,8 @@ export class Lookups {
     this.#options = options
     this.#clock = options.clock ?? SYSTEM_CLOCK
     this.#random = options.random ?? Math.random
+    // Every key that waits listens to it.
+    setMaxListeners(0, this.#stop.signal)
   }
 
   /** Milliseconds for which the provider is still left alone, 0 when it is in use. */

@@ -106,12 +106,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   )
   addObservers(app, services, () => metrics.registry.metrics())
 
-  const close = async () => {
-    await app.close()
-    for (const { lookups, cache } of services.values()) {
-      await lookups.close()
-      await cache.close()
-    }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= (async () => {
+      // Lookups first: calls that wait for them are answered, then their connections may go.
+      for (const { lookups } of services.values()) await lookups.close()
+      await app.close()
+      for (const { cache } of services.values()) await cache.close()
+    })()
+    return closing
   }
   try {
     const url = await app.listen({ port: options.port ?? DEFAULT_PORT, host: options.host ?? '127.0.0.1' })
