@@ -1,0 +1,166 @@
+import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
+import { quoteIdentifier } from '../chdb/pool.js'
+import type { OutputColumn, Relation } from '../contracts.js'
+import { type AggregateSplit, splitAggregate } from '../planner/index.js'
+import type { Batch, Delta, Source } from './operator.js'
+import type { Pipe } from './pipe.js'
+import { over } from './project.js'
+
+/** Batch that last touched a group. */
+const SEQ = '_seq'
+/** Raised when all open groups were closed at once: groups of an older epoch are over. */
+const EPOCH = '_epoch'
+
+/** A column that the partials carry besides keys and states, kept at its largest value. */
+export interface ExtraColumn {
+  name: string
+  /** The store's SQL over the FROM of the aggregation. */
+  sql: string
+  chType: string
+  /** Part of the group's identity: it comes first in the table's order. */
+  key?: boolean
+}
+
+/**
+ * Partial aggregates of the groups of one aggregation, in a table of the store that merges the partials of a
+ * group by itself. Each batch adds its partials in one insert.
+ */
+export class AggregateState {
+  readonly columns: OutputColumn[] = []
+  readonly split: AggregateSplit
+  epoch = 0
+  #table = ''
+  #names: string[] = []
+
+  private constructor(
+    readonly pipe: Pipe,
+    readonly operator: number,
+    select: Select,
+    source: Source,
+    readonly extras: ExtraColumn[],
+  ) {
+    this.split = splitAggregate({ ...(over(select, source.sample()) as Select) }, pipe.env)
+  }
+
+  static async create(
+    pipe: Pipe,
+    operator: number,
+    select: Select,
+    source: Source,
+    extras: ExtraColumn[] = [],
+  ): Promise<AggregateState> {
+    const state = new AggregateState(pipe, operator, select, source, extras)
+    await state.#createTable(source.sample())
+    const { columns } = await pipe.describe(state.split.final(state.partials()))
+    state.columns.push(...columns)
+    return state
+  }
+
+  get keys(): string[] {
+    return this.split.keys.map((key) => key.name)
+  }
+
+  /** Adds a batch's rows. Whether there were any. */
+  async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
+    if (bindings.length === 0) return false
+    const parts: string[] = []
+    for (const from of bindings) {
+      const { sql } = await this.pipe.translate(this.#partial(from))
+      parts.push(`SELECT * FROM (${sql})`)
+    }
+    const select = `SELECT *, toUInt64(${batch.seq}), toUInt32(${this.epoch}) FROM (${parts.join(' UNION ALL ')})`
+    await this.pipe.insertState(this.#table, this.#names, select, `${batch.seq}:state${this.operator}`)
+    const [row] = await this.pipe.deps.chdb.rows<[string]>(
+      `SELECT count() FROM ${this.#table} WHERE ${SEQ} = ${batch.seq}`,
+    )
+    return Number(row![0]) > 0
+  }
+
+  /** Groups that a batch later than `seq` touched, as a condition on the partials. */
+  touchedSince(seq: number): string {
+    const { keys } = this
+    const fresh = `${SEQ} > ${seq}`
+    if (keys.length === 0 && this.#identity.length === 0) return '1'
+    const identity = tuple([...this.#identity, ...keys])
+    return `${identity} IN (SELECT ${identity} FROM ${this.#table} WHERE ${fresh} AND ${EPOCH} = ${this.epoch})`
+  }
+
+  /** The stored partials of the current epoch that satisfy a condition of the store. */
+  partials(condition = '1'): Relation {
+    const columns = [...this.keys, ...this.split.states]
+    const list = columns.length === 0 ? '1' : columns.map(quoteIdentifier).join(', ')
+    return {
+      sql: `(SELECT ${list} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition})`,
+      columns,
+    }
+  }
+
+  /** The answer for the groups that satisfy the condition. */
+  async answer(condition: string, order?: Expr[]): Promise<Delta> {
+    const final = this.split.final(this.partials(condition))
+    // Without a key there is one row even over nothing: only groups that have rows answer.
+    const having = this.keys.length === 0 ? { having: both(ROWS, final.having) } : {}
+    const orderBy =
+      order && !final.orderBy ? { orderBy: order.map((expr) => ({ expr, descending: false })) } : {}
+    const { sql } = await this.pipe.translate({ ...final, ...having, ...orderBy })
+    return { sql: `(${sql})`, columns: this.columns.map((c) => c.name) }
+  }
+
+  /** Removes groups that no answer will need. Runs in the background. */
+  async forget(condition: string): Promise<void> {
+    await this.pipe.deps.chdb.run(
+      `ALTER TABLE ${this.#table} DELETE WHERE ${condition} OR ${EPOCH} < ${this.epoch} SETTINGS mutations_sync = 0`,
+      { format: 'Null' },
+    )
+  }
+
+  async rows(columns: string, condition: string): Promise<unknown[][]> {
+    return this.pipe.deps.chdb.rows(
+      `SELECT ${columns} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition}`,
+    )
+  }
+
+  get #identity(): string[] {
+    return this.extras.filter((extra) => extra.key).map((extra) => extra.name)
+  }
+
+  /** The partial SELECT over other rows; it gives no row where none passes the filter. */
+  #partial(from: TableExpr): Select {
+    const { partial } = this.split
+    const columns = [...partial.columns, ...this.extras.map((e) => aliased(`max(${e.sql})`, e.name))]
+    return { ...partial, from, columns, having: ROWS }
+  }
+
+  async #createTable(sample: TableExpr): Promise<void> {
+    const { sql } = await this.pipe.translate(this.#partial(sample))
+    const types = await this.pipe.deps.chdb.describe(sql)
+    const extra = new Map(this.extras.map((e) => [e.name, e]))
+    const definitions = types.map(({ name, type }) => {
+      const of = extra.get(name)
+      if (of && !of.key) return `${quoteIdentifier(name)} SimpleAggregateFunction(max, ${of.chType})`
+      return `${quoteIdentifier(name)} ${of?.chType ?? type}`
+    })
+    definitions.push(`${SEQ} SimpleAggregateFunction(max, UInt64)`, `${EPOCH} UInt32`)
+    const order = [EPOCH, ...this.#identity, ...this.keys].map(quoteIdentifier).join(', ')
+    this.#table = await this.pipe.table(
+      `state${this.operator}`,
+      `(${definitions.join(', ')}) ENGINE = AggregatingMergeTree ORDER BY (${order}) ` +
+        'SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1',
+    )
+    this.#names = [...types.map((t) => t.name), SEQ, EPOCH]
+  }
+}
+
+function aliased(sql: string, name: string): Expr {
+  return { kind: 'alias', expr: { kind: 'raw', sql }, name }
+}
+
+function tuple(names: string[]): string {
+  return `(${names.map(quoteIdentifier).join(', ')})`
+}
+
+const ROWS: Expr = { kind: 'raw', sql: 'count() > 0' }
+
+function both(left: Expr, right: Expr | undefined): Expr {
+  return right ? { kind: 'binary', op: 'and', left, right } : left
+}

@@ -1,0 +1,331 @@
+import type { Expr, Join, NamedTable, Query, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
+import type { StreamObject } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { isAggregation, relationName } from '../planner/index.js'
+import { fingerprint } from '../planner/walk.js'
+import { Backfill } from './backfill.js'
+import { readTarget, VIRTUAL_COLUMNS } from './bounded.js'
+import { emptyInbox } from './dry_inbox.js'
+import { emitPolicy, refuseEmit } from './emit.js'
+import { EnrichJoin, type JoinInput, type Lookup } from './enrich_join.js'
+import { GlobalAggregate } from './global_aggregate.js'
+import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_streaming.js'
+import { Keep } from './keep.js'
+import { everything, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
+import type { Operator, Source } from './operator.js'
+import { walk } from './operator.js'
+import type { Pipe } from './pipe.js'
+import { Project } from './project.js'
+import { Recompute } from './recompute.js'
+import { isKeyed, Scan } from './scan.js'
+import { OperatorSource } from './source.js'
+import { startOf, timeConditions } from './start.js'
+import { conjuncts, functionsOf, settingsOf } from './syntax.js'
+import { Union } from './union.js'
+import { WindowAggregate } from './window_aggregate.js'
+import { WindowAssign } from './window_assign.js'
+
+/** Default of the query setting `keep_versions`. */
+const KEEP_VERSIONS = 3
+
+/** Functions whose value depends on rows before: they need memory that a plain SELECT has not. */
+const ORDERED_FUNCTIONS = new Set(['lag', 'lags', 'neighbor', 'row_number', 'running_difference'])
+/** Functions that answer differently when asked twice. */
+const VOLATILE = new Set([
+  'rand',
+  'rand32',
+  'rand64',
+  'uuid',
+  'now',
+  'now64',
+  'random_string',
+  'generate_uuid',
+])
+
+/** What is in force at a place of the query tree. */
+interface Place {
+  ctes: Ctes
+  settings: Record<string, string>
+  /** Conditions on `_tp_time` that hold for all rows wanted from here. */
+  time: Expr[]
+}
+
+/** A continuous query as operators. The root's LIMIT is the caller's business. */
+export async function build(pipe: Pipe, query: Query): Promise<{ root: Operator; scans: Scan[] }> {
+  const builder = new Builder(pipe)
+  const root = await builder.query(query, { ctes: NO_CTES, settings: pipe.context.settings, time: [] })
+  return { root, scans: builder.scans }
+}
+
+class Builder {
+  readonly scans: Scan[] = []
+  readonly #backfill = new Backfill(this.scans)
+
+  constructor(readonly pipe: Pipe) {}
+
+  async query(query: Query, place: Place): Promise<Operator> {
+    if (query.kind === 'select') return this.select(query, place)
+    if (query.operators.some((operator) => operator !== 'union_all')) {
+      throw unsupported('A set operation other than UNION ALL over streams')
+    }
+    const inner = { ...place, settings: { ...place.settings, ...settingsOf(query.settings) } }
+    const arms: Operator[] = []
+    for (const arm of query.arms) arms.push(await this.query(arm, inner))
+    return new Union(arms)
+  }
+
+  async select(select: Select, outer: Place): Promise<Operator> {
+    if (!select.from) throw unsupported('SELECT without FROM as a part of a streaming query')
+    refuseStateful(select)
+    const aliases = tableNames(select.from)
+    const inherited = passesTime(select) ? outer.time : []
+    const place: Place = {
+      ctes: withCtes(select, outer.ctes),
+      settings: { ...outer.settings, ...settingsOf(select.settings) },
+      time: [
+        ...inherited,
+        ...timeConditions([...conjuncts(select.where), ...conjuncts(select.prewhere)], aliases),
+      ],
+    }
+    const { source } = await this.from(select.from, place)
+    if (isAggregation(select, this.pipe.env)) return this.#aggregate(select, source)
+    if (select.distinct) throw unsupported('DISTINCT in a streaming query')
+    const trimmed = {
+      ...select,
+      with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
+    }
+    if (select.orderBy) throw unsupported('ORDER BY in a streaming query without aggregation')
+    refuseEmit(select.emit)
+    return Project.create(this.pipe, trimmed, source, this.#isCostly(select))
+  }
+
+  async #aggregate(written: Select, source: Source): Promise<Operator> {
+    const assign =
+      source instanceof OperatorSource && source.operator instanceof WindowAssign
+        ? source.operator
+        : undefined
+    const policy = emitPolicy(written.emit, assign !== undefined)
+    const select = withSubstreams(written)
+    if (source.semantic === 'keyed') {
+      if (assign) throw unsupported('A window over a keyed stream')
+      const scans = this.scans.filter((scan) => source.operators.some((o) => walk(o).includes(scan)))
+      return Recompute.create(this.pipe, select, scans, policy, this.#backfill)
+    }
+    if (!assign) {
+      if (
+        groupsByWindow(select) &&
+        source.operators.some((o) => walk(o).some((op) => op instanceof WindowAssign))
+      ) {
+        throw unsupported('Window aggregation over a subquery of windowed rows')
+      }
+      return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
+    }
+    if (written.partitionBy) throw unsupported('PARTITION BY with window aggregation')
+    const { alias } = source as OperatorSource
+    return WindowAggregate.create(this.pipe, select, assign, alias, policy, this.#backfill)
+  }
+
+  async from(table: TableExpr, place: Place): Promise<JoinInput> {
+    switch (table.kind) {
+      case 'table':
+        return this.#input(await this.#table(table, place), table.alias ?? table.name.name)
+      case 'subquery_table':
+        if (table.columnAliases)
+          throw unsupported('A list of column names after the alias of a streaming subquery')
+        return this.#input(await this.query(table.query, place), table.alias)
+      case 'join':
+        return this.#join(table, place)
+      case 'table_function':
+        return this.#tableFunction(table, place)
+      case 'array_join':
+        throw unsupported('ARRAY JOIN over a stream')
+      case 'raw_table':
+        throw unsupported('An internal relation as a stream')
+    }
+  }
+
+  async #tableFunction(table: TableFunction, place: Place): Promise<JoinInput> {
+    const name = table.name.toLowerCase()
+    const [argument] = table.args
+    if ((name !== 'tumble' && name !== 'hop') || argument?.kind !== 'table_arg') {
+      throw unsupported(`Function ${table.name} over a stream`)
+    }
+    const inner = await this.from(argument.table, place)
+    const assign = await WindowAssign.create(this.pipe, inner.source.operators[0]!, table)
+    return this.#input(assign, relationName(table))
+  }
+
+  #input(operator: Operator, alias: string | undefined): JoinInput {
+    const columns = [...operator.columns.map((c) => c.name), ...VIRTUAL_COLUMNS]
+    return { source: new OperatorSource(operator, alias), side: { relations: [{ alias, columns }] } }
+  }
+
+  async #table(table: NamedTable, place: Place): Promise<Operator> {
+    const cte = table.name.database === undefined ? place.ctes.get(table.name.name) : undefined
+    if (cte) return this.query(cte, { ...place, ctes: without(place.ctes, table.name.name) })
+    const { catalog, external } = this.pipe.deps
+    const object = readTarget(catalog.require(table.name, this.pipe.context.database), this.pipe)
+    const id = this.scans.length
+    let scan: Scan
+    if (object.kind === 'stream') {
+      const { start, filter } = await startOf(this.pipe, object, place.time, place.settings)
+      scan = new Scan(this.pipe, id, object, start, table.name.name, { filter })
+    } else if (object.kind === 'external_stream' || object.kind === 'random_stream') {
+      const inbox = this.pipe.dry
+        ? emptyInbox(object)
+        : await external.attach(object, {
+            owner: this.pipe.durable ? this.pipe.id : undefined,
+            queryId: this.pipe.context.queryId,
+            seekTo: place.settings.seek_to,
+            settings: place.settings,
+          })
+      this.pipe.onClose(() => inbox.close())
+      const options = { inbox, columns: object.columns }
+      scan = new Scan(this.pipe, id, inbox.stream, { kind: 'after', sn: 0 }, table.name.name, options)
+    } else {
+      throw unsupported(`Reading ${table.name.name} in a streaming query`)
+    }
+    this.scans.push(scan)
+    if (object.kind === 'stream' && scan.position < scan.available)
+      this.#backfill.expect(scan, scan.available)
+    return scan
+  }
+
+  async #join(join: Join, place: Place): Promise<JoinInput> {
+    if (join.join !== 'inner' && join.join !== 'left') {
+      throw unsupported(`${join.join.toUpperCase()} JOIN of streams`)
+    }
+    if (join.strictness === 'semi' || join.strictness === 'anti') {
+      throw unsupported(`${join.strictness.toUpperCase()} JOIN of streams`)
+    }
+    const left = await this.from(join.left, place)
+    const lookup = await this.#lookup(join, left, place)
+    const keepVersions = Number(place.settings.keep_versions ?? KEEP_VERSIONS)
+    const kept = await this.#readTwice(left)
+    const source = await EnrichJoin.create(join, kept, lookup, keepVersions)
+    return { source, side: source.side }
+  }
+
+  /** The left rows are read for the join and for its keys. */
+  async #readTwice(input: JoinInput): Promise<JoinInput> {
+    const { source, side } = input
+    if (!(source instanceof OperatorSource)) return input
+    const operator = await Keep.around(this.pipe, source.operator)
+    return { source: new OperatorSource(operator, source.alias), side }
+  }
+
+  async #lookup(join: Join, left: JoinInput, place: Place): Promise<Lookup> {
+    const { right } = join
+    const strictness = join.strictness ?? 'all'
+    const { catalog } = this.pipe.deps
+    if (!isUnboundedTable(right, catalog, this.pipe.context.database, place.ctes)) {
+      if (strictness !== 'all') throw unsupported(`${strictness.toUpperCase()} JOIN of a stream with a table`)
+      const alias = tableNames(right)[0]
+      return staticLookup(this.pipe, everything(right), alias ?? '__tp_right', alias ?? 'table')
+    }
+    const stream = this.#keyedBase(right, place)
+    if (!stream) throw unsupported('Join of a stream with this right side')
+    if (left.source.semantic === 'keyed') throw unsupported('Join of two keyed streams')
+    if (stream.mode === 'changelog_kv' && strictness !== 'all') {
+      throw unsupported(`${strictness.toUpperCase()} JOIN with a changelog_kv stream on the right`)
+    }
+    if (right.kind === 'table') return streamLookup(this.pipe, stream, right)
+    if (right.kind === 'subquery_table') return subqueryLookup(this.pipe, stream, right)
+    throw unsupported('Join of a stream with this right side')
+  }
+
+  /** The keyed stream whose rows a right side shows, one for one. */
+  #keyedBase(table: TableExpr, place: Place): StreamObject | undefined {
+    if (table.kind === 'table') {
+      if (table.name.database === undefined && place.ctes.has(table.name.name)) return undefined
+      const object = readTarget(
+        this.pipe.deps.catalog.require(table.name, this.pipe.context.database),
+        this.pipe,
+      )
+      return object.kind === 'stream' && isKeyed(object) ? object : undefined
+    }
+    if (table.kind !== 'subquery_table' || table.query.kind !== 'select') return undefined
+    const { query } = table
+    const flat = query.from && !query.distinct && !query.limit && !query.limitBy && query.with.length === 0
+    return flat && !isAggregation(query, this.pipe.env) ? this.#keyedBase(query.from!, place) : undefined
+  }
+
+  #isCostly(select: Select): boolean {
+    for (const name of functionsOf(select)) {
+      const target = this.pipe.env.lookup(name)
+      if (VOLATILE.has(name) || (target && target.kind !== 'sql')) return true
+    }
+    return false
+  }
+}
+
+function refuseStateful(select: Select): void {
+  for (const name of functionsOf({ ...select, from: undefined, with: [] })) {
+    if (ORDERED_FUNCTIONS.has(name)) throw unsupported(`Function ${name} in a streaming query`)
+  }
+  if (select.limitBy) throw unsupported('LIMIT BY in a streaming query')
+  if (select.limit || select.offset) throw unsupported('LIMIT inside a streaming subquery or view')
+}
+
+/** PARTITION BY: every key by itself, which for an aggregation without windows is one more key. */
+function withSubstreams(select: Select): Select {
+  if (!select.partitionBy) return select
+  const keys = select.groupBy ?? []
+  const known = new Set(keys.map(fingerprint))
+  return {
+    ...select,
+    groupBy: [...keys, ...select.partitionBy.filter((key) => !known.has(fingerprint(key)))],
+  }
+}
+
+function groupsByWindow(select: Select): boolean {
+  return (select.groupBy ?? []).some(
+    (key) =>
+      key.kind === 'column' && (key.path.at(-1) === 'window_start' || key.path.at(-1) === 'window_end'),
+  )
+}
+
+function unsupported(what: string): EngineError {
+  return new EngineError('NOT_IMPLEMENTED', `${what} is not supported by the embedded engine`)
+}
+
+/** Whether a condition on the output's `_tp_time` is one on the input's. */
+function passesTime(select: Select): boolean {
+  if (select.groupBy) return false
+  return select.columns.some(
+    (c) =>
+      (c.kind === 'star' && !c.except?.includes('_tp_time')) ||
+      (c.kind === 'column' && c.path.at(-1) === '_tp_time') ||
+      (c.kind === 'alias' &&
+        c.name === '_tp_time' &&
+        c.expr.kind === 'column' &&
+        c.expr.path.at(-1) === '_tp_time'),
+  )
+}
+
+/** Names by which the columns of the left-most relation can be qualified. */
+function tableNames(table: TableExpr | TableFunction): string[] {
+  if (table.kind === 'join' || table.kind === 'array_join') return tableNames(table.left)
+  if ('alias' in table && table.alias !== undefined) return [table.alias]
+  if (table.kind === 'table') return [table.name.name]
+  if (table.kind === 'table_function') {
+    const source = table.args[0]
+    return source?.kind === 'table_arg' ? tableNames(source.table) : []
+  }
+  return []
+}
+
+/** Whether a CTE is still named after the FROM was replaced: in a subquery of an expression, or by a later CTE. */
+function mentions(select: Select, cte: string): boolean {
+  const { from, ...rest } = select
+  void from
+  return hasTable(rest, cte)
+}
+
+function hasTable(node: unknown, name: string): boolean {
+  if (typeof node !== 'object' || node === null) return false
+  if (Array.isArray(node)) return node.some((item) => hasTable(item, name))
+  const record = node as Record<string, unknown>
+  if (record.kind === 'table' && (record.name as { name?: string }).name === name) return true
+  return Object.values(record).some((value) => hasTable(value, name))
+}

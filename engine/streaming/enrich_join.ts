@@ -1,0 +1,156 @@
+import type { Expr, Join, TableExpr } from '../../dialect/ast.js'
+import { EngineError } from '../errors.js'
+import type { JoinCondition, Side } from './join_keys.js'
+import { joinCondition } from './join_keys.js'
+import type { Batch, Operator, Semantic, Source } from './operator.js'
+import { column, columnsOf, number, selectFrom } from './syntax.js'
+
+/** Name under which a right side shows the order of arrival of its rows. */
+export const ARRIVAL = '__tp_arrival'
+
+/** A source as the left of a join, with what can be named in it. */
+export interface JoinInput {
+  source: Source
+  side: Side
+}
+
+/** The right of an enrichment: rows that are looked up, and never trigger anything. */
+export interface Lookup {
+  label: string
+  alias: string
+  columns: string[]
+  /** Rows that exist now; with `ARRIVAL` among them where the order of arrival is known. */
+  current(): Promise<TableExpr>
+  /** All versions that a key had; undefined where there are none besides the current rows. */
+  history?(): Promise<TableExpr>
+  /** The column whose largest value per primary key is the current row. */
+  versionColumn?: string
+  hasArrival: boolean
+}
+
+/**
+ * Rows of a stream, completed from a keyed stream or a table. Only left rows trigger; each batch looks up
+ * the keys that occur in it, in what is committed on the right when the batch runs.
+ */
+export class EnrichJoin implements Source {
+  readonly operators: Operator[]
+  readonly semantic: Semantic
+  readonly costly = true
+  readonly side: Side
+
+  constructor(
+    readonly join: Join,
+    readonly left: JoinInput,
+    readonly right: Lookup,
+    readonly keepVersions: number,
+    readonly condition: JoinCondition,
+    /** A sample of the right side, reduced as a batch would. */
+    readonly emptyRight: TableExpr,
+  ) {
+    this.operators = left.source.operators
+    this.semantic = left.source.semantic
+    this.side = { relations: [...left.side.relations, { alias: right.alias, columns: right.columns }] }
+  }
+
+  static async create(join: Join, left: JoinInput, right: Lookup, keepVersions: number): Promise<EnrichJoin> {
+    const condition = joinCondition(join, left.side, { relations: [right] })
+    if ((join.strictness === 'latest' || join.strictness === 'any') && !right.hasArrival) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'LATEST JOIN with this right side is not supported: its rows have no order of arrival',
+      )
+    }
+    return new EnrichJoin(join, left, right, keepVersions, condition, await right.current())
+  }
+
+  sample(): TableExpr {
+    const left = this.left.source.sample()
+    return this.#joined(left, this.#reduced(this.emptyRight, left))
+  }
+
+  async bind(batch: Batch): Promise<TableExpr[]> {
+    const bindings: TableExpr[] = []
+    for (const left of await this.left.source.bind(batch)) {
+      const rows = this.#needsHistory ? await this.right.history!() : await this.right.current()
+      bindings.push(this.#joined(left, this.#reduced(rows, left)))
+    }
+    return bindings
+  }
+
+  /** One kept value per key of the column that decides the current row: that is the current row. */
+  get #needsHistory(): boolean {
+    const inequality = this.condition.inequality
+    if (!inequality || !this.right.history) return false
+    const onVersion =
+      inequality.right.kind === 'column' && inequality.right.path.at(-1) === this.right.versionColumn
+    return !(onVersion && this.keepVersions === 1)
+  }
+
+  #joined(left: TableExpr, right: TableExpr): TableExpr {
+    const { strictness, ...join } = this.join
+    return { ...join, ...(strictness === 'asof' ? { strictness } : {}), left, right }
+  }
+
+  /** The right rows that the left rows can meet: at most one per key for LATEST, `keep_versions` for ASOF. */
+  #reduced(rows: TableExpr, left: TableExpr): TableExpr {
+    const keys = this.condition.keys.map((k) => k.right)
+    const where: Expr = {
+      kind: 'in',
+      expr: tuple(keys),
+      list: {
+        kind: 'subquery',
+        query: selectFrom(branch(left, this.condition), [tuple(this.condition.keys.map((k) => k.left))]),
+      },
+      not: false,
+      global: false,
+    }
+    const { alias } = this.right
+    const columns: Expr[] = this.right.columns.map((name) => ({
+      kind: 'alias',
+      expr: column(alias, name),
+      name,
+    }))
+    const newest = this.right.hasArrival ? [{ expr: column(ARRIVAL), descending: true }] : []
+    const { inequality } = this.condition
+    const strictness = this.join.strictness ?? 'all'
+    if (strictness === 'all') {
+      return { kind: 'subquery_table', query: selectFrom(rows, columns, { where }), alias }
+    }
+    if (!inequality) {
+      const query = selectFrom(rows, columns, {
+        where,
+        orderBy: newest,
+        limitBy: { limit: number(1), by: keys },
+      })
+      return { kind: 'subquery_table', query, alias }
+    }
+    const order = [{ expr: inequality.right, descending: true }, ...newest]
+    const best = { where, orderBy: order, limitBy: { limit: number(this.keepVersions), by: keys } }
+    if (this.keepVersions === 1)
+      return { kind: 'subquery_table', query: selectFrom(rows, columns, best), alias }
+    const kept = selectFrom(rows, [...columns, ...(this.right.hasArrival ? [column(ARRIVAL)] : [])], best)
+    // Among equal values of the inequality's column the newest row counts.
+    const untied = selectFrom({ kind: 'subquery_table', query: kept, alias }, columns, {
+      orderBy: order,
+      limitBy: { limit: number(1), by: [...keys, inequality.right] },
+    })
+    return { kind: 'subquery_table', query: untied, alias }
+  }
+}
+
+function tuple(items: Expr[]): Expr {
+  return items.length === 1 ? items[0]! : { kind: 'tuple', items }
+}
+
+/** The part of a joined left side that all left keys come from, so that looking up keys does not run its joins again. */
+function branch(left: TableExpr, condition: JoinCondition): TableExpr {
+  if (left.kind !== 'join') return left
+  const refs = condition.keys.flatMap((k) => columnsOf(k.left))
+  const alias = refs[0]?.path.length === 2 ? refs[0].path[0] : undefined
+  if (alias === undefined || refs.some((ref) => ref.path.length !== 2 || ref.path[0] !== alias)) return left
+  const found = [left.left, left.right].find(
+    (side) => side.kind !== 'join' && 'alias' in side && side.alias === alias,
+  )
+  if (found) return found
+  return left.left.kind === 'join' ? branch(left.left, condition) : left
+}

@@ -1,0 +1,68 @@
+import type { Select } from '../../dialect/ast.js'
+import type { OutputColumn } from '../contracts.js'
+import { AggregateState } from './aggregate_state.js'
+import type { Backfill } from './backfill.js'
+import type { EmitPolicy } from './emit.js'
+import type { Batch, Delta, Operator, SavedState, Source } from './operator.js'
+import type { Pipe } from './pipe.js'
+import { Ticker } from './ticker.js'
+
+/** GROUP BY without windows over an append stream: every group since the query started. */
+export class GlobalAggregate implements Operator {
+  readonly children: Operator[]
+  readonly semantic = 'append'
+  readonly costly = false
+  readonly columns: OutputColumn[]
+  readonly #ticker: Ticker
+
+  private constructor(
+    readonly source: Source,
+    readonly state: AggregateState,
+    readonly policy: EmitPolicy,
+    readonly backfill: Backfill,
+    readonly sample: Delta,
+  ) {
+    this.children = source.operators
+    this.columns = state.columns
+    this.#ticker = new Ticker(policy, Date.now())
+  }
+
+  static async create(
+    pipe: Pipe,
+    select: Select,
+    source: Source,
+    policy: EmitPolicy,
+    backfill: Backfill,
+  ): Promise<GlobalAggregate> {
+    const state = await AggregateState.create(pipe, pipe.nextOperator(), select, source)
+    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'))
+  }
+
+  async step(batch: Batch): Promise<Delta | undefined> {
+    const ticker = this.#ticker
+    const bindings = await this.source.bind(batch)
+    const fresh = await this.state.add(batch, bindings)
+    if (fresh) ticker.touch(batch.now)
+    // Nothing in between is shown while the past is read (emit_during_backfill = 0).
+    if (this.backfill.running(batch)) return undefined
+    const early = this.backfill.ends(batch)
+    if (this.policy.kind === 'on_update' && this.policy.periodMs === 0) {
+      if (!ticker.dirty) return undefined
+    } else if (!ticker.due(batch.now, early)) return undefined
+    const condition = this.policy.kind === 'on_update' ? this.state.touchedSince(ticker.emitted) : '1'
+    ticker.tick(batch.seq, batch.now)
+    return this.state.answer(condition)
+  }
+
+  deadline(): number | undefined {
+    return this.#ticker.deadline()
+  }
+
+  save(): SavedState {
+    return this.#ticker.save()
+  }
+
+  load(state: SavedState): void {
+    this.#ticker.load(state)
+  }
+}

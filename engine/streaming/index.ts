@@ -1,0 +1,150 @@
+/**
+ * Continuous queries and materialized views: loops of micro-batches over the sequence numbers of their
+ * sources, each step of a batch one statement of the store.
+ */
+import type { Query } from '../../dialect/ast.js'
+import type {
+  MaterializedViewObject,
+  OutputColumn,
+  QueryContext,
+  StreamingQuery,
+  StreamingRuntime,
+  ViewStatus,
+} from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { expandViews } from '../planner/index.js'
+import { startQuery, takeLimit } from './adhoc.js'
+import { build } from './build.js'
+import { outline } from './explain.js'
+import { isUnbounded } from './is_streaming.js'
+import { Pipe, type StreamingDeps } from './pipe.js'
+import { BatchRecords } from './records.js'
+import { settingsOf } from './syntax.js'
+import { ViewRunner } from './view_runner.js'
+
+export type { DeadLetter, StreamingDeps } from './pipe.js'
+
+/** Opens the tables of batch records and removes what ad-hoc queries of an earlier process left. */
+export async function createRuntime(deps: StreamingDeps): Promise<StreamingRuntime> {
+  const records = new BatchRecords(deps.chdb)
+  await records.open()
+  await records.dropTables('q%')
+  return new Runtime(deps, records)
+}
+
+class Runtime implements StreamingRuntime {
+  readonly #views = new Map<number, ViewRunner>()
+  readonly #queries = new Set<StreamingQuery>()
+  #count = 0
+
+  constructor(
+    readonly deps: StreamingDeps,
+    readonly records: BatchRecords,
+  ) {}
+
+  isStreaming(query: Query, context: QueryContext): boolean {
+    if (context.tableMode || context.settings.query_mode === 'table') return false
+    return isUnbounded(this.#expand(query, context), this.deps.catalog, context.database)
+  }
+
+  async start(query: Query, context: QueryContext): Promise<StreamingQuery> {
+    const started = await startQuery(this.deps, `q${++this.#count}`, this.#expand(query, context), context)
+    this.#queries.add(started)
+    started.pipe.onClose(async () => {
+      this.#queries.delete(started)
+    })
+    return started
+  }
+
+  async analyse(query: Query, context: QueryContext): Promise<OutputColumn[]> {
+    const id = `q${++this.#count}`
+    const pipe = new Pipe(id, false, this.deps, context, id, true)
+    try {
+      const { root } = await build(pipe, this.#expand(query, context))
+      return root.columns
+    } finally {
+      await pipe.close(true)
+    }
+  }
+
+  async createView(view: MaterializedViewObject): Promise<void> {
+    const runner = this.#runner(view)
+    await runner.create()
+    this.#views.set(view.id, runner)
+  }
+
+  async dropView(view: MaterializedViewObject): Promise<void> {
+    const runner = this.#views.get(view.id) ?? this.#runner(view)
+    this.#views.delete(view.id)
+    await runner.close(true)
+  }
+
+  async pauseView(view: MaterializedViewObject): Promise<void> {
+    await this.#require(view).pause()
+  }
+
+  async resumeView(view: MaterializedViewObject): Promise<void> {
+    this.#require(view).resume()
+  }
+
+  async recover(views: MaterializedViewObject[]): Promise<void> {
+    for (const view of views) {
+      const runner = this.#runner(view)
+      this.#views.set(view.id, runner)
+      runner.recover()
+    }
+  }
+
+  status(view: MaterializedViewObject): ViewStatus | undefined {
+    return this.#views.get(view.id)?.status()
+  }
+
+  explain(query: Query, context: QueryContext): string[] {
+    const { catalog, udfs } = this.deps
+    const env = { lookup: (name: string) => udfs.lookup(name), params: context.params }
+    return outline(this.#expand(query, context), { catalog, database: context.database, env })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queries].map((query) => query.cancel()))
+    await Promise.all([...this.#views.values()].map((runner) => runner.close(false)))
+    this.#views.clear()
+  }
+
+  #expand(query: Query, context: QueryContext): Query {
+    return expandViews(query, this.deps.catalog, context.database)
+  }
+
+  #require(view: MaterializedViewObject): ViewRunner {
+    const runner = this.#views.get(view.id)
+    if (!runner) throw new EngineError('UNKNOWN_STREAM', `Materialized view ${view.name.name} is not running`)
+    return runner
+  }
+
+  #runner(view: MaterializedViewObject): ViewRunner {
+    const context = viewContext(view)
+    const query = takeLimit(view.statement.query)
+    if (query.limit !== undefined || query.offset > 0) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'LIMIT in a materialized view is not supported by the embedded engine',
+      )
+    }
+    return new ViewRunner(this.deps, this.records, view, context, () =>
+      this.#expand(view.statement.query, context),
+    )
+  }
+}
+
+/** Views run with their own settings, in their own database. */
+function viewContext(view: MaterializedViewObject): QueryContext {
+  return {
+    queryId: view.uuid,
+    user: '',
+    database: view.name.database,
+    settings: settingsOf(view.statement.storageSettings),
+    params: {},
+    tableMode: false,
+    signal: new AbortController().signal,
+  }
+}

@@ -1,0 +1,102 @@
+import type { NamedTable, Query, Select, SubqueryTable, TableExpr } from '../../dialect/ast.js'
+import { quoteIdentifier } from '../chdb/pool.js'
+import type { Relation, StreamObject } from '../contracts.js'
+import { bindLeaves } from '../planner/index.js'
+import { boundedLeaf } from './bounded.js'
+import { ARRIVAL, type Lookup } from './enrich_join.js'
+import { type Pipe, rawTable } from './pipe.js'
+import { column, selectFrom } from './syntax.js'
+
+/** A keyed stream named directly. */
+export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable): Lookup {
+  const { store } = pipe.deps
+  const alias = table.alias ?? table.name.name
+  return {
+    label: stream.name.name,
+    alias,
+    columns: store.current(stream).columns,
+    versionColumn: versionColumn(stream),
+    hasArrival: true,
+    current: async () => rawTable(withArrival(store.current(stream)), alias),
+    history: async () => rawTable(withArrival(store.slice(stream, 0, store.lastSn(stream))), alias),
+  }
+}
+
+/** A subquery over one keyed stream, without aggregation: evaluated over the current rows, or over all versions. */
+export async function subqueryLookup(
+  pipe: Pipe,
+  stream: StreamObject,
+  table: SubqueryTable,
+): Promise<Lookup> {
+  const { store } = pipe.deps
+  const alias = table.alias ?? '__tp_right'
+  const { columns } = await pipe.describe(table.query)
+  const arriving = exposeArrival(table.query)
+  const over = async (rows: () => Relation): Promise<TableExpr> => {
+    const query = await bindLeaves(arriving ?? table.query, async (leaf, leftmost) =>
+      leftmost && leaf.kind === 'table'
+        ? rawTable(withArrival(rows()), leaf.alias ?? leaf.name.name)
+        : boundedLeaf(leaf, pipe),
+    )
+    return { ...table, alias, query }
+  }
+  return {
+    label: `(${stream.name.name})`,
+    alias,
+    columns: columns.map((c) => c.name),
+    hasArrival: arriving !== undefined,
+    current: () => over(() => store.current(stream)),
+    history: () => over(() => store.slice(stream, 0, store.lastSn(stream))),
+  }
+}
+
+/** `table(s)` or a bounded subquery: read once when the query starts, as Proton loads its hash table. */
+export async function staticLookup(pipe: Pipe, query: Query, alias: string, label: string): Promise<Lookup> {
+  const { translated, columns } = await pipe.describe(query)
+  const list = columns.map((c) => `${quoteIdentifier(c.name)} ${c.chType}`).join(', ')
+  const table = await pipe.table(
+    `table_${pipe.nextOperator()}`,
+    `(${list}) ENGINE = MergeTree ORDER BY tuple()`,
+  )
+  await pipe.deps.chdb.run(`TRUNCATE TABLE ${table}`, { format: 'Null' })
+  const names = columns.map((c) => c.name)
+  if (!pipe.dry) await pipe.deps.chdb.insertSelect({ table, columns: names, select: translated.sql })
+  await pipe.endBatch()
+  return {
+    label,
+    alias,
+    columns: names,
+    hasArrival: false,
+    current: async () => rawTable({ sql: table, columns: names }, alias),
+  }
+}
+
+function withArrival(relation: Relation): Relation {
+  return { sql: `(SELECT *, _tp_sn AS ${ARRIVAL} FROM ${relation.sql})`, columns: relation.columns }
+}
+
+/** The query with the order of arrival as a further column; undefined where a row has no such order. */
+function exposeArrival(query: Query): Query | undefined {
+  if (query.kind === 'union' || query.distinct || query.groupBy || query.limitBy || query.limit)
+    return undefined
+  const { from } = query
+  if (from?.kind === 'table') return add(query)
+  if (from?.kind !== 'subquery_table') return undefined
+  const inner = exposeArrival(from.query)
+  return inner && add({ ...query, from: { ...from, query: inner } })
+}
+
+function add(select: Select): Select {
+  return { ...select, columns: [...select.columns, column(ARRIVAL)] }
+}
+
+/** What decides which of a key's rows is the current one. */
+function versionColumn(stream: StreamObject): string | undefined {
+  if (stream.mode === 'changelog_kv') return undefined
+  return stream.versionColumn ?? (stream.mode === 'versioned_kv' ? '_tp_time' : undefined)
+}
+
+/** `SELECT * FROM table`. */
+export function everything(table: TableExpr): Query {
+  return selectFrom(table, [{ kind: 'star' }])
+}

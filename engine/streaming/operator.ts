@@ -1,0 +1,80 @@
+import type { TableExpr } from '../../dialect/ast.js'
+import type { OutputColumn } from '../contracts.js'
+
+/** Rows `from < _tp_sn <= to` of one scan. */
+export interface Range {
+  from: number
+  to: number
+  /** Read from the current rows of a keyed stream, not from its history. */
+  snapshot?: boolean
+}
+
+/**
+ * One step of a continuous query. Everything that decides about its outcome is here or in the operators'
+ * saved states, so that a batch run again after a crash does what it did at first.
+ */
+export interface Batch {
+  /** 1, 2, 3 … per query. */
+  seq: number
+  /** Wall clock in ms when the batch was cut. */
+  now: number
+  /** By the scan's number. A scan that is missing has nothing new. */
+  ranges: Record<number, Range>
+}
+
+/** What an operator gives for a batch: a parenthesised SELECT, valid until the next batch begins. */
+export interface Delta {
+  sql: string
+  columns: string[]
+}
+
+export type SavedState = Record<string, unknown>
+
+/**
+ * `append`: every row is a fact. `keyed`: rows are the latest value of their key. What is aggregated over
+ * keyed rows must forget the older values.
+ */
+export type Semantic = 'append' | 'keyed'
+
+export interface Operator {
+  readonly columns: OutputColumn[]
+  readonly semantic: Semantic
+  readonly children: Operator[]
+  /** Evaluating its delta twice is slow or may give two answers (joins, functions outside the store, random numbers). */
+  readonly costly: boolean
+  /** An empty relation with the operator's columns, to type what stands on it. */
+  readonly sample: Delta
+  /** The rows for the batch, undefined when it is known that there are none. */
+  step(batch: Batch): Promise<Delta | undefined>
+  /** When it wants to be stepped though no rows arrive, in ms of the wall clock. */
+  deadline?(): number | undefined
+  /** What a replay needs besides tables, as it stands before the batch. */
+  save?(): SavedState
+  load?(state: SavedState): void
+  /** The batch is through: what only its replay could need may go. */
+  settle?(batch: Batch): Promise<void>
+}
+
+/**
+ * The FROM of one SELECT. It gives the syntax to put there instead of one relation, because a join's two
+ * sides stay addressable by their aliases. Several bindings stand for the union of their results.
+ */
+export interface Source {
+  readonly semantic: Semantic
+  readonly operators: Operator[]
+  /** As of an operator. */
+  readonly costly: boolean
+  sample(): TableExpr
+  bind(batch: Batch): Promise<TableExpr[]>
+}
+
+/** Every operator below and including `root`, children first. */
+export function walk(root: Operator): Operator[] {
+  const seen: Operator[] = []
+  const visit = (operator: Operator) => {
+    for (const child of operator.children) visit(child)
+    if (!seen.includes(operator)) seen.push(operator)
+  }
+  visit(root)
+  return seen
+}

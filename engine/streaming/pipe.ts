@@ -1,0 +1,177 @@
+import type { Query, TableExpr } from '../../dialect/ast.js'
+import { quoteIdentifier } from '../chdb/pool.js'
+import type {
+  Catalog,
+  Chdb,
+  ExternalSources,
+  OutputColumn,
+  QueryContext,
+  StreamStore,
+  UdfRegistry,
+} from '../contracts.js'
+import type { Translated, TranslateEnv } from '../planner/index.js'
+import { bindLeaves, describeQuery, translateQuery } from '../planner/index.js'
+import { boundedLeaf } from './bounded.js'
+import type { Delta } from './operator.js'
+
+/** What a row was that a view had to skip. */
+export interface DeadLetter {
+  view: string
+  source: string
+  sn: number
+  error: string
+  rowJson: string
+}
+
+export interface StreamingDeps {
+  catalog: Catalog
+  store: StreamStore
+  external: ExternalSources
+  udfs: Pick<UdfRegistry, 'lookup'>
+  chdb: Chdb
+  /** Told of each row that a `best_effort` view skips. */
+  deadLetter?(letter: DeadLetter): Promise<void>
+  /** Tests throw here to simulate a crash: the point's name is `<view>:<step>`. */
+  fault?(point: string): void
+}
+
+/** Database of the tables that hold the state of continuous queries. */
+export const STATE_DATABASE = 'tp_state'
+
+/**
+ * What the operators of one continuous query share: the store, translation, and tables of its own.
+ * `id` names the tables and the deduplication tokens: `v<view id>` or `q<number>`.
+ */
+export class Pipe {
+  readonly env: TranslateEnv
+  /** State inserts that the current batch has committed. */
+  committed = 0
+  /** Texts of the current batch's relations whose rows have `_tp_sn`. */
+  readonly ordered = new Set<string>()
+  #operators = 0
+  readonly #tables = new Set<string>()
+  readonly #releases: (() => Promise<void>)[] = []
+  readonly #closers: (() => Promise<void>)[] = []
+
+  constructor(
+    readonly id: string,
+    /** A view: its tables outlive the process. */
+    readonly durable: boolean,
+    readonly deps: StreamingDeps,
+    readonly context: QueryContext,
+    /** The view's name, for messages. */
+    readonly label: string = id,
+    /** Only to be typed: nothing outside is opened, nothing is read. */
+    readonly dry = false,
+  ) {
+    this.env = {
+      lookup: (name) => deps.udfs.lookup(name),
+      params: context.params,
+      database: context.database,
+      user: context.user,
+      arrival: (table) => (this.ordered.has(table.sql) ? '_tp_sn' : undefined),
+    }
+  }
+
+  /** Numbers follow the order in which the tree is built, hence are the same after a restart. */
+  nextOperator(): number {
+    return ++this.#operators
+  }
+
+  /** Binds what is still unbound as bounded reads, and translates. */
+  async translate(query: Query): Promise<Translated> {
+    return translateQuery(await bindLeaves(query, (leaf) => boundedLeaf(leaf, this)), this.env)
+  }
+
+  async describe(query: Query): Promise<{ translated: Translated; columns: OutputColumn[] }> {
+    const translated = await this.translate(query)
+    return { translated, columns: await describeQuery(this.deps.chdb, translated) }
+  }
+
+  /** The table's full name. Created empty unless a durable one stands already. */
+  async table(suffix: string, definition: string): Promise<string> {
+    const name = `${STATE_DATABASE}.${quoteIdentifier(`${this.id}_${suffix}`)}`
+    await this.deps.chdb.run(`CREATE TABLE IF NOT EXISTS ${name} ${definition}`, { format: 'Null' })
+    this.#tables.add(name)
+    return name
+  }
+
+  /** A place to keep the rows of a costly delta, so that they can be read twice. */
+  async scratch(suffix: string, sample: Delta): Promise<Scratch> {
+    const types = await this.deps.chdb.describe(unwrap(sample.sql))
+    const list = types.map((c) => `${quoteIdentifier(c.name)} ${c.type}`).join(', ')
+    const table = await this.table(suffix, `(${list}) ENGINE = Memory`)
+    return new Scratch(
+      this.deps.chdb,
+      table,
+      types.map((c) => c.name),
+    )
+  }
+
+  /** One insert into a state table, done once however often the batch is run. */
+  async insertState(table: string, columns: string[], select: string, token: string): Promise<void> {
+    this.fault(`before ${token.slice(token.lastIndexOf(':') + 1)}`)
+    await this.deps.chdb.insertSelect({ table, columns, select, token: `${this.id}:${token}` })
+    this.committed++
+    this.fault(`after ${token.slice(token.lastIndexOf(':') + 1)}`)
+  }
+
+  fault(point: string): void {
+    this.deps.fault?.(`${this.label}:${point}`)
+  }
+
+  onBatchEnd(release: () => Promise<void>): void {
+    this.#releases.push(release)
+  }
+
+  onClose(closer: () => Promise<void>): void {
+    this.#closers.push(closer)
+  }
+
+  async endBatch(): Promise<void> {
+    this.committed = 0
+    this.ordered.clear()
+    for (const release of this.#releases.splice(0)) await release()
+  }
+
+  /** Ends it; `drop` takes the tables along. */
+  async close(drop: boolean): Promise<void> {
+    await this.endBatch()
+    for (const closer of this.#closers.splice(0)) await closer()
+    if (!drop) return
+    for (const table of this.#tables) {
+      await this.deps.chdb.run(`DROP TABLE IF EXISTS ${table} SYNC`, { format: 'Null' })
+    }
+    this.#tables.clear()
+  }
+}
+
+/** Rows of one delta in memory. */
+export class Scratch {
+  constructor(
+    readonly chdb: Chdb,
+    readonly table: string,
+    readonly columns: string[],
+  ) {}
+
+  /** Replaces what it held by the rows of `delta`, evaluated once and in order. */
+  async keep(delta: Delta): Promise<Delta> {
+    await this.chdb.run(`TRUNCATE TABLE ${this.table}`, { format: 'Null' })
+    await this.chdb.insertSelect({
+      table: this.table,
+      columns: this.columns,
+      select: `SELECT * FROM ${delta.sql}`,
+    })
+    return { sql: this.table, columns: delta.columns }
+  }
+}
+
+/** `(SELECT …)` without its parentheses; the name of a table as a SELECT. */
+export function unwrap(sql: string): string {
+  return sql.startsWith('(') ? sql.slice(1, -1) : `SELECT * FROM ${sql}`
+}
+
+/** A relation as a FROM item. */
+export function rawTable(relation: { sql: string; columns: string[] }, alias?: string): TableExpr {
+  return { kind: 'raw_table', sql: relation.sql, columns: relation.columns, ...(alias ? { alias } : {}) }
+}

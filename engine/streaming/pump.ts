@@ -1,0 +1,130 @@
+import type { Batch, Delta, Operator, Range, SavedState } from './operator.js'
+import { walk } from './operator.js'
+import type { Scan } from './scan.js'
+
+/** Rows of one scan that a batch takes at most. */
+const MAX_ROWS = 65_536
+/** A batch that took longer makes the next ones smaller, in ms. */
+const SLOW_MS = 2_000
+const FAST_MS = 500
+
+/**
+ * Cuts batches: at once when rows are there, at an operator's deadline when none are, and never otherwise.
+ * One event is a batch of its own; a backlog makes large ones.
+ */
+export class Pump {
+  /** Number of the last batch that was cut. */
+  seq = 0
+  limit = MAX_ROWS
+  /** Restricts batches to one scan, while a row that fails is being looked for. */
+  only: number | undefined
+  readonly operators: Operator[]
+  readonly #unwatch: (() => void)[] = []
+  #arrivals = 0
+  #wake: (() => void) | undefined
+
+  constructor(
+    readonly root: Operator,
+    readonly scans: Scan[],
+  ) {
+    this.operators = walk(root)
+    for (const stream of new Set(scans.map((scan) => scan.stream))) {
+      const store = scans[0]!.pipe.deps.store
+      this.#unwatch.push(store.watch(stream, () => this.wake()))
+    }
+  }
+
+  /** Looks again whether there is something to do. */
+  wake(): void {
+    this.#arrivals++
+    this.#wake?.()
+  }
+
+  /** Waits for the next batch; undefined when the signal fired. */
+  async next(signal: AbortSignal): Promise<Batch | undefined> {
+    for (;;) {
+      if (signal.aborted) return undefined
+      const seen = this.#arrivals
+      const ranges = await this.#cut()
+      const now = Date.now()
+      const deadline = this.#deadline()
+      if (Object.keys(ranges).length > 0 || (deadline !== undefined && deadline <= now)) {
+        return { seq: ++this.seq, now, ranges }
+      }
+      if (seen === this.#arrivals)
+        await this.#sleep(signal, deadline === undefined ? undefined : deadline - now)
+    }
+  }
+
+  /** Whether rows wait already. */
+  async hasMore(): Promise<boolean> {
+    return Object.keys(await this.#cut()).length > 0
+  }
+
+  step(batch: Batch): Promise<Delta | undefined> {
+    return this.root.step(batch)
+  }
+
+  /** The batch is through: the scans move on. */
+  async finish(batch: Batch, tookMs: number): Promise<void> {
+    for (const scan of this.scans) scan.advance(batch)
+    if (tookMs > SLOW_MS) this.limit = Math.max(1, Math.ceil(this.limit / 2))
+    else if (tookMs < FAST_MS) this.limit = Math.min(MAX_ROWS, this.limit * 2)
+    for (const operator of this.operators) await operator.settle?.(batch)
+  }
+
+  save(): SavedState {
+    return Object.fromEntries(this.operators.map((operator, i) => [String(i), operator.save?.() ?? {}]))
+  }
+
+  load(state: SavedState): void {
+    this.operators.forEach((operator, i) => {
+      operator.load?.((state[String(i)] ?? {}) as SavedState)
+    })
+  }
+
+  close(): void {
+    for (const unwatch of this.#unwatch.splice(0)) unwatch()
+  }
+
+  async #cut(): Promise<Record<number, Range>> {
+    const ranges: Record<number, Range> = {}
+    for (const scan of this.scans) {
+      if (this.only !== undefined && scan.id !== this.only) continue
+      const range = await scan.cut(this.limit)
+      if (range) ranges[scan.id] = range
+    }
+    return ranges
+  }
+
+  #deadline(): number | undefined {
+    const all = this.operators.map((o) => o.deadline?.()).filter((d) => d !== undefined)
+    return all.length === 0 ? undefined : Math.min(...all)
+  }
+
+  async #sleep(signal: AbortSignal, ms: number | undefined): Promise<void> {
+    await sleep(signal, ms, (wake) => {
+      this.#wake = wake
+    })
+    this.#wake = undefined
+  }
+}
+
+/** Waits `ms` (without end when undefined), until the signal fires or `wake` is called. */
+export function sleep(
+  signal: AbortSignal,
+  ms: number | undefined,
+  register?: (wake: () => void) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const timer = ms === undefined ? undefined : setTimeout(done, Math.min(ms, 2 ** 31 - 1))
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done, { once: true })
+    register?.(done)
+  })
+}

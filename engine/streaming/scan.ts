@@ -1,0 +1,158 @@
+import { quoteIdentifier } from '../chdb/pool.js'
+import type { Column, Inbox, OutputColumn, Relation, StreamObject } from '../contracts.js'
+import { VIRTUAL_COLUMNS } from './bounded.js'
+import type { Batch, Delta, Operator, Range, SavedState, Semantic } from './operator.js'
+import type { Pipe } from './pipe.js'
+
+/** Rows of a snapshot that one batch takes at most. */
+const SNAPSHOT_ROWS = 100_000
+
+/** Where a scan begins. */
+export type Start =
+  /** Rows after this sequence number. */
+  | { kind: 'after'; sn: number }
+  /** The current rows of a keyed stream as of this number, then what follows. */
+  | { kind: 'snapshot'; sn: number }
+
+export interface ScanOptions {
+  /** The rows are a private copy of what comes from outside. */
+  inbox?: Inbox
+  /** Declared columns of the external stream. */
+  columns?: Column[]
+  /** A condition of the store on each row, beyond the query's own. */
+  filter?: string
+}
+
+/** Rows that an inbox may keep behind what is processed. */
+const INBOX_SLACK = 100_000
+
+/**
+ * Reads one stream: an append stream from a position on, a keyed stream's current rows and then its changes.
+ * The rows come in the order of their arrival.
+ */
+export class Scan implements Operator {
+  readonly children: Operator[] = []
+  readonly costly = false
+  readonly columns: OutputColumn[]
+  readonly semantic: Semantic
+  /** Last sequence number that went into a batch. */
+  position: number
+  /** Up to here the current rows are read, not the history. */
+  #snapshotUntil: number
+  #filter: string | undefined
+  #trimmed = 0
+
+  constructor(
+    readonly pipe: Pipe,
+    /** Its number among the query's scans. */
+    readonly id: number,
+    readonly stream: StreamObject,
+    start: Start,
+    /** Name in plans and status: the source as the query names it. */
+    readonly label: string,
+    readonly options: ScanOptions = {},
+  ) {
+    const starred = new Set(this.#slice(0, 0).columns)
+    this.columns = (options.columns ?? stream.columns)
+      .filter((c) => starred.has(c.name))
+      .map(({ name, type, chType }) => ({ name, type, chType }))
+    this.#filter = options.filter
+    this.semantic = isKeyed(stream) ? 'keyed' : 'append'
+    this.position = start.kind === 'after' ? start.sn : 0
+    this.#snapshotUntil = start.kind === 'snapshot' ? start.sn : 0
+  }
+
+  get available(): number {
+    return this.pipe.deps.store.lastSn(this.stream)
+  }
+
+  get sample(): Delta {
+    return this.#relation({ from: 0, to: 0 })
+  }
+
+  /** The next rows to read, at most `limit`; undefined when there are none. */
+  async cut(limit: number): Promise<Range | undefined> {
+    const from = this.position
+    if (from < this.#snapshotUntil) {
+      const current = this.pipe.deps.store.current(this.stream)
+      const rows = Math.max(limit, SNAPSHOT_ROWS)
+      // Where one batch can take all of it, the upper bound is the snapshot's, though its last rows may be gone.
+      const [row] = await this.pipe.deps.chdb.rows<[string, string]>(
+        `SELECT count(), max(_tp_sn) FROM (SELECT _tp_sn FROM ${current.sql} WHERE _tp_sn > ${from} ` +
+          `AND _tp_sn <= ${this.#snapshotUntil} ORDER BY _tp_sn LIMIT ${rows})`,
+      )
+      const to = Number(row![0]) < rows ? this.#snapshotUntil : Number(row![1])
+      return { from, to, snapshot: true }
+    }
+    const to = Math.min(from + limit, this.available)
+    return to > from ? { from, to } : undefined
+  }
+
+  async step(batch: Batch): Promise<Delta | undefined> {
+    const range = batch.ranges[this.id]
+    return range && this.#relation(range)
+  }
+
+  advance(batch: Batch): void {
+    const range = batch.ranges[this.id]
+    if (range) this.position = range.to
+  }
+
+  save(): SavedState {
+    return { position: this.position, snapshotUntil: this.#snapshotUntil, filter: this.#filter }
+  }
+
+  load(state: SavedState): void {
+    this.position = state.position as number
+    this.#snapshotUntil = state.snapshotUntil as number
+    this.#filter = state.filter as string | undefined
+  }
+
+  /** Drops what an inbox has behind the last batch. */
+  async settle(): Promise<void> {
+    const { inbox } = this.options
+    if (!inbox || this.position - this.#trimmed < INBOX_SLACK) return
+    this.#trimmed = this.position
+    await inbox.trim(this.position)
+  }
+
+  /** One row as a JSON object, for the dead letters. */
+  async rowJson(sn: number): Promise<string> {
+    const { sql } = this.#relation({ from: sn - 1, to: sn })
+    const columns = this.columns.map((c) => quoteIdentifier(c.name)).join(', ')
+    const bytes = await this.pipe.deps.chdb.run(`SELECT ${columns} FROM ${sql}`, { format: 'JSONEachRow' })
+    return new TextDecoder().decode(bytes).trim()
+  }
+
+  #relation(range: Range): Delta {
+    const { store } = this.pipe.deps
+    const columns = this.columns.map((c) => c.name)
+    if (this.options.inbox) return { sql: this.#slice(range.from, range.to).sql, columns }
+    // The last value of a deleted key is no news. Streams that show `_tp_delta` show deletions as well.
+    const conditions = this.#hidesDeletions ? ['_tp_delta > 0'] : []
+    if (this.#filter !== undefined) conditions.push(this.#filter)
+    let rows = this.#slice(range.from, range.to).sql
+    if (range.snapshot) {
+      rows = store.current(this.stream).sql
+      conditions.push(`_tp_sn > ${range.from}`, `_tp_sn <= ${range.to}`)
+    }
+    const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
+    const names = [...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
+    const sql = `(SELECT ${names.map(quoteIdentifier).join(', ')}, now64(3, 'UTC') AS _tp_process_time FROM ${rows}${where} ORDER BY _tp_sn)`
+    this.pipe.ordered.add(sql)
+    return { sql, columns }
+  }
+
+  #slice(from: number, to: number): Relation {
+    return this.options.inbox?.slice(from, to) ?? this.pipe.deps.store.slice(this.stream, from, to)
+  }
+
+  get #hidesDeletions(): boolean {
+    return isKeyed(this.stream) && !this.stream.columns.some((c) => c.name === '_tp_delta')
+  }
+}
+
+/** Streams whose rows replace older rows of the same key. */
+export function isKeyed(stream: StreamObject): boolean {
+  return stream.mode === 'versioned_kv' || stream.mode === 'mutable' || stream.mode === 'changelog_kv'
+}

@@ -1,0 +1,62 @@
+import { quoteIdentifier } from '../chdb/pool.js'
+import type {
+  ExternalStreamObject,
+  MaterializedViewObject,
+  OutputColumn,
+  RowSource,
+  StreamObject,
+} from '../contracts.js'
+import { EngineError } from '../errors.js'
+import type { Delta } from './operator.js'
+import type { Pipe } from './pipe.js'
+
+/**
+ * Where a view writes. Columns are matched by name: what the target does not know is dropped, what it has
+ * besides takes its default (DIALECT §4).
+ */
+export class Sink {
+  readonly #columns: string[]
+
+  constructor(
+    readonly pipe: Pipe,
+    readonly target: StreamObject | ExternalStreamObject,
+    columns: OutputColumn[],
+  ) {
+    const known = new Set(target.columns.filter((c) => isWritable(c)).map((c) => c.name))
+    this.#columns = columns.map((c) => c.name).filter((name) => known.has(name))
+    if (this.#columns.length === 0) {
+      throw new EngineError(
+        'EMPTY_LIST_OF_COLUMNS_QUERIED',
+        `No column of the query is a column of the target ${target.name.database}.${target.name.name}`,
+      )
+    }
+  }
+
+  static open(pipe: Pipe, view: MaterializedViewObject, columns: OutputColumn[]): Sink {
+    const target = pipe.deps.catalog.require(view.target)
+    if (target.kind !== 'stream' && target.kind !== 'external_stream') {
+      throw new EngineError('NOT_IMPLEMENTED', `A materialized view cannot write into ${view.target.name}`)
+    }
+    return new Sink(pipe, target, columns)
+  }
+
+  /** Rows written; 0 when the same token was written before. */
+  async write(delta: Delta, token: string): Promise<number> {
+    const rows: RowSource = {
+      kind: 'select',
+      select: `SELECT ${this.#columns.map(quoteIdentifier).join(', ')} FROM ${delta.sql}`,
+      columns: this.#columns,
+    }
+    const { store, external } = this.pipe.deps
+    const { target } = this
+    const result =
+      target.kind === 'stream'
+        ? await store.append(target, rows, { token })
+        : await external.write(target, rows, { token })
+    return result.rows
+  }
+}
+
+function isWritable(column: { default?: { kind: string } }): boolean {
+  return column.default === undefined || column.default.kind === 'default'
+}

@@ -1,0 +1,106 @@
+import type { Expr } from '../../dialect/ast.js'
+import { quoteString } from '../chdb/pool.js'
+import type { StreamObject } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { translateExpr } from '../planner/index.js'
+import type { Pipe } from './pipe.js'
+import { isKeyed, type Start } from './scan.js'
+import { columnsOf } from './syntax.js'
+
+const TIME_BOUNDS = new Set(['>', '>=', '<', '<=', '='])
+
+/**
+ * The conditions on `_tp_time` among the terms of a WHERE, with the column unqualified. A lower bound makes
+ * the scan begin in the past (DIALECT §3: "WHERE _tp_time >= X on the stream rewinds").
+ */
+export function timeConditions(terms: Expr[], aliases: (string | undefined)[]): Expr[] {
+  const result: Expr[] = []
+  for (const term of terms) {
+    if (term.kind === 'binary' && TIME_BOUNDS.has(term.op)) {
+      const [left, right] = [eventTime(term.left, aliases), eventTime(term.right, aliases)]
+      if (left && isConstant(term.right)) result.push({ ...term, left: TP_TIME })
+      else if (right && isConstant(term.left)) result.push({ ...term, right: TP_TIME })
+    } else if (
+      term.kind === 'between' &&
+      !term.not &&
+      eventTime(term.expr, aliases) &&
+      isConstant(term.low)
+    ) {
+      result.push({ ...term, expr: TP_TIME })
+    }
+  }
+  return result
+}
+
+const TP_TIME: Expr = { kind: 'column', path: ['_tp_time'] }
+
+function eventTime(expr: Expr, aliases: (string | undefined)[]): boolean {
+  if (expr.kind !== 'column' || expr.path.at(-1) !== '_tp_time') return false
+  return expr.path.length === 1 || aliases.includes(expr.path.at(-2))
+}
+
+function isConstant(expr: Expr): boolean {
+  return columnsOf(expr).length === 0
+}
+
+/** Whether one of the conditions bounds `_tp_time` from below. */
+function isLowerBound(term: Expr): boolean {
+  if (term.kind === 'between') return true
+  if (term.kind !== 'binary') return false
+  const timeLeft = term.left.kind === 'column'
+  return (
+    term.op === '=' || (timeLeft ? term.op === '>' || term.op === '>=' : term.op === '<' || term.op === '<=')
+  )
+}
+
+/** Where a native stream is read from, and a condition that `seek_to` adds. */
+export async function startOf(
+  pipe: Pipe,
+  stream: StreamObject,
+  time: Expr[],
+  settings: Record<string, string>,
+): Promise<{ start: Start; filter?: string }> {
+  const last = pipe.deps.store.lastSn(stream)
+  const seek = settings.seek_to
+  if (seek !== undefined && seek !== '' && seek !== 'latest') {
+    if (seek === 'earliest') return { start: { kind: 'after', sn: 0 } }
+    if (/^\d+$/.test(seek)) return { start: { kind: 'after', sn: Math.min(Number(seek), last) } }
+    const [row] = await pipe.deps.chdb.rows<[string]>(
+      `SELECT toString(toDateTime64(${seekTime(seek)}, 3, 'UTC'))`,
+    )
+    const filter = `_tp_time >= toDateTime64(${quoteString(row![0])}, 3, 'UTC')`
+    return { start: await firstMatching(pipe, stream, filter), filter }
+  }
+  if (isKeyed(stream)) {
+    const backfill = settings.enable_backfill_from_historical_store !== '0'
+    return { start: backfill ? { kind: 'snapshot', sn: last } : { kind: 'after', sn: last } }
+  }
+  if (!time.some(isLowerBound)) return { start: { kind: 'after', sn: last } }
+  const filter = time.map((term) => `(${translateExpr(term, pipe.env)})`).join(' AND ')
+  return { start: await firstMatching(pipe, stream, filter) }
+}
+
+/** Just before the first stored row that passes; at the end where none does. */
+async function firstMatching(pipe: Pipe, stream: StreamObject, filter: string): Promise<Start> {
+  const last = pipe.deps.store.lastSn(stream)
+  const rows = pipe.deps.store.slice(stream, 0, last).sql
+  const [row] = await pipe.deps.chdb.rows<[string, string]>(
+    `SELECT count(), min(_tp_sn) FROM ${rows} WHERE ${filter}`,
+  )
+  return { kind: 'after', sn: Number(row![0]) === 0 ? last : Number(row![1]) - 1 }
+}
+
+const RELATIVE = /^-(\d+)(ms|s|m|h|d)$/
+const UNITS: Record<string, string> = { ms: 'MILLISECOND', s: 'SECOND', m: 'MINUTE', h: 'HOUR', d: 'DAY' }
+
+function seekTime(seek: string): string {
+  const relative = RELATIVE.exec(seek)
+  if (relative) return `now64(3, 'UTC') - INTERVAL ${relative[1]} ${UNITS[relative[2]!]}`
+  if (!/^\d{4}-\d{2}-\d{2}/.test(seek)) {
+    throw new EngineError(
+      'BAD_ARGUMENTS',
+      `Invalid seek_to '${seek}': expected 'earliest', 'latest', a sequence number, a timestamp or an interval such as '-2h'`,
+    )
+  }
+  return `parseDateTime64BestEffort(${quoteString(seek)}, 3, 'UTC')`
+}

@@ -1,0 +1,103 @@
+import type { ColumnRef, Expr, Query, Select, Setting, TableExpr } from '../../dialect/ast.js'
+import { EngineError } from '../errors.js'
+import { rewriteQuery, visitExpr } from '../planner/walk.js'
+
+/** `a AND b AND c` → [a, b, c]. */
+export function conjuncts(expr: Expr | undefined): Expr[] {
+  if (!expr) return []
+  if (expr.kind === 'binary' && expr.op === 'and') return [...conjuncts(expr.left), ...conjuncts(expr.right)]
+  return [expr]
+}
+
+export function column(...path: string[]): ColumnRef {
+  return { kind: 'column', path }
+}
+
+export function number(value: number): Expr {
+  return { kind: 'literal', type: 'number', text: String(value) }
+}
+
+/** `SELECT columns FROM from`. */
+export function selectFrom(from: TableExpr, columns: Expr[], rest: Partial<Select> = {}): Select {
+  return { kind: 'select', with: [], columns, from, ...rest }
+}
+
+const UNIT_MS: Record<string, number> = {
+  millisecond: 1,
+  second: 1000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 604_800_000,
+}
+
+/** Length of an interval in ms. Months, quarters and years have none; throws 48. */
+export function intervalMs(expr: Expr): number {
+  if (expr.kind === 'interval') {
+    const unit = UNIT_MS[expr.unit]
+    const value = literalNumber(expr.value)
+    if (unit !== undefined && value !== undefined) return unit * value
+    throw new EngineError('NOT_IMPLEMENTED', `An interval in units of ${expr.unit} is not supported here`)
+  }
+  throw new EngineError('ILLEGAL_TYPE_OF_ARGUMENT', 'An interval such as 5s was expected')
+}
+
+function literalNumber(expr: Expr): number | undefined {
+  if (expr.kind === 'unary' && expr.op === '-') {
+    const value = literalNumber(expr.expr)
+    return value === undefined ? undefined : -value
+  }
+  return expr.kind === 'literal' && expr.type === 'number' ? Number(expr.text) : undefined
+}
+
+/** Non-negative integer of LIMIT or OFFSET. */
+export function limitNumber(expr: Expr | undefined, what: string): number | undefined {
+  if (!expr) return undefined
+  const value = literalNumber(expr)
+  if (value === undefined || !Number.isInteger(value) || value < 0) {
+    throw new EngineError('NOT_IMPLEMENTED', `${what} of a streaming query must be a number`)
+  }
+  return value
+}
+
+export function settingsOf(settings: Setting[] | undefined): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const { name, value } of settings ?? []) {
+    if (value.kind === 'literal') {
+      result[name] =
+        value.type === 'null'
+          ? ''
+          : value.type === 'number'
+            ? value.text
+            : typeof value.value === 'boolean'
+              ? String(Number(value.value))
+              : value.value
+    } else {
+      const signed = literalNumber(value)
+      if (signed !== undefined) result[name] = String(signed)
+    }
+  }
+  return result
+}
+
+/** Function calls anywhere in the query, also in its subqueries; names lower-case. */
+export function functionsOf(query: Query): Set<string> {
+  const names = new Set<string>()
+  rewriteQuery(query, {
+    expr: (expr) => {
+      if (expr.kind === 'call') names.add(expr.name.toLowerCase())
+      return undefined
+    },
+  })
+  return names
+}
+
+/** Column references in an expression; subqueries are not entered. */
+export function columnsOf(expr: Expr): ColumnRef[] {
+  const refs: ColumnRef[] = []
+  visitExpr(expr, (e) => {
+    if (e.kind === 'column') refs.push(e)
+    return undefined
+  })
+  return refs
+}

@@ -1,0 +1,268 @@
+import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { build } from './build.js'
+import type { Batch } from './operator.js'
+import { Pipe, type StreamingDeps } from './pipe.js'
+import { Pump, sleep } from './pump.js'
+import type { BatchRecord, BatchRecords } from './records.js'
+import type { Scan } from './scan.js'
+import { Sink } from './sink.js'
+import { settingsOf } from './syntax.js'
+
+/** Pauses between the attempts at a batch that fails, in ms; the last one repeats. */
+const BACKOFF_MS = [100, 500, 1_000, 5_000, 10_000, 15_000, 20_000, 30_000]
+/** Attempts at a batch before a `best_effort` view looks for the row that is to blame (`recovery_retry_for_sn_failure`). */
+const BLAME_AFTER = 3
+/** Errors that no row is to blame for: skipping rows would lose them for nothing. */
+const CIRCUMSTANCES = new Set([60, 159, 241, 243, 394, 2526, 2531])
+
+type State = ViewStatus['state']
+
+interface Parts {
+  pipe: Pipe
+  pump: Pump
+  sink: Sink
+}
+
+/**
+ * One materialized view. Its protocol: the batch is recorded, run, and written with a token made of the view
+ * and the batch's number. Whatever breaks in between, the recorded batch is run again, and what it committed
+ * before is recognised by its token.
+ */
+export class ViewRunner {
+  #state: State = 'starting'
+  #lastError: string | undefined
+  #batches = 0
+  #lastBatchAt: number | undefined
+  #rowsIn = 0
+  #rowsOut = 0
+  #stop = new AbortController()
+  #loop: Promise<void> = Promise.resolve()
+  #parts: Parts | undefined
+  readonly #bestEffort: boolean
+
+  constructor(
+    readonly deps: StreamingDeps,
+    readonly records: BatchRecords,
+    readonly view: MaterializedViewObject,
+    readonly context: QueryContext,
+    /** The view's query with its views expanded. */
+    readonly expand: () => MaterializedViewObject['statement']['query'],
+  ) {
+    const { statement } = view
+    const settings = { ...settingsOf(statement.storageSettings), ...settingsOf(statement.query.settings) }
+    this.#bestEffort = settings.recovery_policy === 'best_effort'
+  }
+
+  get id(): string {
+    return `v${this.view.id}`
+  }
+
+  /** Builds the pipeline, so that errors are the caller's, and starts it where the query says. */
+  async create(): Promise<void> {
+    await this.#open()
+    await this.records.write(this.view.id, this.#record('done', { seq: 0, now: Date.now(), ranges: {} }))
+    this.#start()
+  }
+
+  /** After a restart: from the last recorded batch on. Failures to build are retried like failing batches. */
+  recover(): void {
+    this.#start()
+  }
+
+  async pause(): Promise<void> {
+    await this.#halt()
+    this.#state = 'paused'
+  }
+
+  resume(): void {
+    if (this.#state === 'paused') this.#start()
+  }
+
+  /** Ends it; with `drop` nothing of it remains. */
+  async close(drop: boolean): Promise<void> {
+    await this.#halt()
+    if (!drop) return
+    await this.records.remove(this.view.id)
+    await this.records.dropTables(this.id)
+    await this.deps.external.discard(this.id)
+  }
+
+  status(): ViewStatus {
+    return {
+      name: this.view.name,
+      state: this.#state,
+      lastError: this.#lastError,
+      sources: (this.#parts?.pump.scans ?? []).map((scan) => ({
+        name: scan.label,
+        processed: scan.position,
+        available: scan.available,
+      })),
+      rowsIn: this.#rowsIn,
+      rowsOut: this.#rowsOut,
+      batches: this.#batches,
+      lastBatchAt: this.#lastBatchAt,
+    }
+  }
+
+  async #open(): Promise<Parts> {
+    const label = `${this.view.name.database}.${this.view.name.name}`
+    const pipe = new Pipe(this.id, true, this.deps, this.context, label)
+    try {
+      const { root, scans } = await build(pipe, this.expand())
+      const parts = { pipe, pump: new Pump(root, scans), sink: Sink.open(pipe, this.view, root.columns) }
+      this.#parts = parts
+      return parts
+    } catch (cause) {
+      await pipe.close(false)
+      throw cause
+    }
+  }
+
+  #start(): void {
+    this.#stop = new AbortController()
+    this.#state = 'starting'
+    this.#loop = this.#run(this.#stop.signal)
+  }
+
+  async #halt(): Promise<void> {
+    this.#stop.abort()
+    await this.#loop
+    const parts = this.#parts
+    this.#parts = undefined
+    parts?.pump.close()
+    await parts?.pipe.close(false)
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const parts = await this.#untilDone(signal, async () => {
+      const built = this.#parts ?? (await this.#open())
+      const record = await this.records.read(this.view.id)
+      if (record) await this.#resumeFrom(built, record, signal)
+      return built
+    })
+    if (!parts) return
+    const { pump } = parts
+    this.#state = 'running'
+    while (!signal.aborted) {
+      const batch = await this.#untilDone(signal, async () => (await pump.next(signal)) ?? null)
+      if (!batch) return
+      const record = this.#record('begun', batch)
+      await this.#attempt(parts, record, signal)
+    }
+  }
+
+  async #resumeFrom(parts: Parts, record: BatchRecord, signal: AbortSignal): Promise<void> {
+    const { pump } = parts
+    pump.seq = record.batch.seq
+    pump.load(record.states)
+    this.#rowsIn = record.rowsIn
+    this.#rowsOut = record.rowsOut
+    if (record.phase === 'begun') await this.#attempt(parts, record, signal)
+  }
+
+  /** Runs a batch until it is through, given up by `best_effort`, or the view is stopped. */
+  async #attempt(parts: Parts, record: BatchRecord, signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        await this.#execute(parts, record)
+        this.#state = 'running'
+        this.#lastError = undefined
+        return
+      } catch (cause) {
+        await parts.pipe.endBatch()
+        this.#failed(cause)
+        if (this.#bestEffort && attempt + 1 >= BLAME_AFTER && (await this.#blame(parts, record, cause)))
+          return
+        await sleep(signal, BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)]!)
+      }
+    }
+  }
+
+  async #execute(parts: Parts, record: BatchRecord): Promise<void> {
+    const { pipe, pump, sink } = parts
+    const { batch } = record
+    const started = Date.now()
+    pump.load(record.states)
+    pipe.committed = 0
+    await this.records.write(this.view.id, record)
+    pipe.fault('recorded')
+    const delta = await pump.step(batch)
+    pipe.fault('stepped')
+    const written = delta ? await sink.write(delta, `${this.id}:${batch.seq}:out`) : 0
+    pipe.fault('written')
+    await pump.finish(batch, Date.now() - started)
+    await pipe.endBatch()
+    this.#batches++
+    this.#lastBatchAt = Date.now()
+    this.#rowsOut = record.rowsOut + written
+    this.#rowsIn = record.rowsIn + rowsOf(batch)
+    // Idle: the old batch must not be run again when its tokens are long forgotten.
+    if (!(await pump.hasMore())) await this.records.write(this.view.id, this.#record('done', batch))
+  }
+
+  #record(phase: BatchRecord['phase'], batch: Batch): BatchRecord {
+    const states = this.#parts!.pump.save()
+    return { phase, batch, states, rowsIn: this.#rowsIn, rowsOut: this.#rowsOut }
+  }
+
+  /**
+   * Narrows a failing batch down: smaller batches first, and when a single row fails it goes to the dead
+   * letters. Only where nothing of the batch is committed: else it has to be finished as it is.
+   */
+  async #blame(parts: Parts, record: BatchRecord, cause: unknown): Promise<boolean> {
+    const { pipe, pump } = parts
+    if (pipe.committed > 0 || (cause instanceof EngineError && CIRCUMSTANCES.has(cause.code))) return false
+    const ranges = Object.entries(record.batch.ranges)
+    const rows = rowsOf(record.batch)
+    if (rows === 0) return false
+    pump.load(record.states)
+    if (rows > 1) {
+      pump.limit = Math.max(1, Math.floor(Math.max(...ranges.map(([, r]) => r.to - r.from)) / 2))
+      // One row of each scan, and still too many: the first scan goes alone.
+      if (pump.limit === 1 && ranges.length > 1) pump.only = Number(ranges[0]![0])
+      await this.records.write(this.view.id, this.#record('done', record.batch))
+      return true
+    }
+    const [id, range] = ranges[0]!
+    const scan = pump.scans[Number(id)]!
+    await this.#bury(scan, range.to, cause)
+    scan.position = range.to
+    pump.only = undefined
+    await this.records.write(this.view.id, this.#record('done', record.batch))
+    return true
+  }
+
+  async #bury(scan: Scan, sn: number, cause: unknown): Promise<void> {
+    const error = cause instanceof Error ? cause.message : String(cause)
+    await this.deps.deadLetter?.({
+      view: `${this.view.name.database}.${this.view.name.name}`,
+      source: scan.label,
+      sn,
+      error,
+      rowJson: await scan.rowJson(sn),
+    })
+  }
+
+  /** Tries until it works or the view is stopped (then undefined). */
+  async #untilDone<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T | undefined> {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await body()
+      } catch (cause) {
+        this.#failed(cause)
+        await sleep(signal, BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)]!)
+      }
+    }
+    return undefined
+  }
+
+  #failed(cause: unknown): void {
+    this.#state = 'retrying'
+    this.#lastError = cause instanceof EngineError ? cause.text() : String(cause)
+  }
+}
+
+function rowsOf(batch: Batch): number {
+  return Object.values(batch.ranges).reduce((sum, range) => sum + range.to - range.from, 0)
+}

@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Bench, until } from './harness.js'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await Bench.open()
+})
+afterAll(() => bench.close())
+
+/** Seconds after noon. */
+const at = (seconds: number) =>
+  new Date(Date.UTC(2024, 0, 1, 12, 0, 0, seconds * 1000)).toISOString().slice(0, 23)
+const clock = (text: unknown) => String(text).slice(11, 19)
+
+async function events(name: string) {
+  await bench.stream(name, { k: 'string', v: 'int32', ts: "datetime64(3, 'UTC')" })
+  return async (...rows: [seconds: number, k: string, v: number][]) =>
+    bench.insert(
+      name,
+      rows.map(([seconds, k, v]) => ({ k, v, ts: at(seconds) })),
+    )
+}
+
+describe('windows', () => {
+  it('close when the watermark reaches their end; the closing event belongs to a later one', async () => {
+    const send = await events('w1')
+    const tail = await bench.query(
+      'SELECT window_start, window_end, k, sum(v) AS s, count() AS c FROM tumble(w1, ts, 5s) GROUP BY window_start, window_end, k ORDER BY k',
+    )
+    await send([0, 'a', 1], [1, 'b', 2])
+    await send([4.999, 'a', 3])
+    expect(tail.rows).toEqual([])
+    await send([5, 'a', 100])
+    expect((await tail.take(2)).map(([s, e, ...rest]) => [clock(s), clock(e), ...rest])).toEqual([
+      ['12:00:00', '12:00:05', 'a', '4', '2'],
+      ['12:00:00', '12:00:05', 'b', '2', '1'],
+    ])
+    // Late against the watermark as it stood before the block; in the block that moves it, not yet.
+    await send([4, 'late', 1])
+    await send([20, 'a', 7], [6, 'b', 1])
+    expect((await tail.take(4)).slice(2).map(([s, , ...rest]) => [clock(s), ...rest])).toEqual([
+      ['12:00:05', 'a', '100', '1'],
+      ['12:00:05', 'b', '1', '1'],
+    ])
+    await tail.stop()
+  })
+
+  it('WITH DELAY 2s closes [0,5) at an event of 7', async () => {
+    const send = await events('w2')
+    const tail = await bench.query(
+      'SELECT window_start, sum(v) FROM tumble(w2, ts, 5s) GROUP BY window_start EMIT AFTER WINDOW CLOSE WITH DELAY 2s',
+    )
+    await send([1, 'a', 1])
+    await send([6.9, 'a', 10])
+    await send([4, 'a', 2])
+    await send([3, 'a', 4])
+    expect(tail.rows).toEqual([])
+    await send([7, 'a', 20])
+    expect((await tail.take(1)).map(([s, v]) => [clock(s), v])).toEqual([['12:00:00', '7']])
+    await tail.stop()
+  })
+
+  it('hop puts a row into each of its windows', async () => {
+    const send = await events('w3')
+    const tail = await bench.query(
+      'SELECT window_start, window_end, sum(v) FROM hop(w3, ts, 2s, 4s) GROUP BY window_start, window_end',
+    )
+    await send([1, 'a', 1])
+    await send([3, 'a', 2])
+    await send([8, 'a', 0])
+    expect((await tail.take(3)).map(([s, e, v]) => [clock(s), clock(e), v])).toEqual([
+      ['11:59:58', '12:00:02', '1'],
+      ['12:00:00', '12:00:04', '3'],
+      ['12:00:02', '12:00:06', '2'],
+    ])
+    await tail.stop()
+  })
+
+  it('TIMEOUT closes what is open', async () => {
+    const send = await events('w4')
+    const tail = await bench.query(
+      'SELECT window_start, count() FROM tumble(w4, ts, 5s) GROUP BY window_start EMIT AFTER WINDOW CLOSE AND TIMEOUT 200ms',
+    )
+    await send([1, 'a', 1], [6, 'a', 1])
+    expect((await tail.take(2)).map(([s, c]) => [clock(s), c])).toEqual([
+      ['12:00:00', '1'],
+      ['12:00:05', '1'],
+    ])
+    await tail.stop()
+  })
+
+  it('ON UPDATE shows the windows that changed', async () => {
+    const send = await events('w5')
+    const tail = await bench.query(
+      'SELECT window_start, k, sum(v) FROM tumble(w5, ts, 5s) GROUP BY window_start, k EMIT ON UPDATE',
+    )
+    await send([1, 'a', 1])
+    await tail.take(1)
+    await send([2, 'b', 5])
+    await tail.take(2)
+    await send([3, 'a', 2])
+    expect((await tail.take(3)).map(([, k, v]) => [k, v])).toEqual([
+      ['a', '1'],
+      ['b', '5'],
+      ['a', '3'],
+    ])
+    await tail.stop()
+  })
+
+  it('PERIODIC shows the open windows', async () => {
+    const send = await events('w6')
+    const tail = await bench.query(
+      'SELECT window_start, sum(v) FROM tumble(w6, ts, 5s) GROUP BY window_start EMIT PERIODIC 100ms',
+    )
+    await send([1, 'a', 1])
+    await tail.take(1)
+    await send([6, 'a', 2])
+    expect((await tail.take(3)).slice(1).map(([s, v]) => [clock(s), v])).toEqual([
+      ['12:00:00', '1'],
+      ['12:00:05', '2'],
+    ])
+    await tail.stop()
+  })
+
+  it('filters, having and expressions around; rows that are filtered out still move the watermark', async () => {
+    const send = await events('w7')
+    const tail = await bench.query(
+      `SELECT upper(k) AS key, round(avg(v), 1) AS mean FROM tumble(w7, ts, 5s) WHERE v < 50
+       GROUP BY window_start, window_end, key HAVING count() > 1`,
+    )
+    await send([0, 'a', 1], [1, 'a', 2], [2, 'b', 3], [3, 'a', 1000])
+    await send([9, 'z', 99])
+    expect(await tail.take(1)).toEqual([['A', 1.5]])
+    await tail.stop()
+  })
+
+  it('need a window in GROUP BY', async () => {
+    await expect(bench.query('SELECT k, count() FROM tumble(w7, ts, 5s) GROUP BY k')).rejects.toMatchObject({
+      code: 2522,
+    })
+  })
+})
+
+describe('global aggregation', () => {
+  it('PERIODIC gives all groups at a tick, and nothing when nothing came', async () => {
+    const send = await events('g1')
+    const tail = await bench.query(
+      'SELECT k, sum(v), count() FROM g1 GROUP BY k ORDER BY k EMIT PERIODIC 100ms',
+    )
+    await send([0, 'a', 1], [0, 'b', 2])
+    await until(() => tail.emissions.length === 1)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    await send([0, 'a', 5])
+    await until(() => tail.emissions.length === 2)
+    expect(tail.emissions).toEqual([
+      [
+        ['a', '1', '1'],
+        ['b', '2', '1'],
+      ],
+      [
+        ['a', '6', '2'],
+        ['b', '2', '1'],
+      ],
+    ])
+    await tail.stop()
+  })
+
+  it('ON UPDATE gives the groups that changed', async () => {
+    const send = await events('g2')
+    const tail = await bench.query('SELECT k, max(v) FROM g2 GROUP BY k EMIT ON UPDATE')
+    await send([0, 'a', 1], [0, 'b', 2])
+    await tail.take(2)
+    await send([0, 'b', 7])
+    expect((await tail.take(3)).slice(2)).toEqual([['b', 7]])
+    await tail.stop()
+  })
+
+  it('counts everything from the earliest row at once, then goes on', async () => {
+    const send = await events('g3')
+    await send([0, 'a', 1], [0, 'b', 2])
+    const tail = await bench.query('SELECT count() FROM g3 WHERE _tp_time > earliest_ts() EMIT PERIODIC 10s')
+    expect(await tail.take(1)).toEqual([['2']])
+    await tail.stop()
+  })
+
+  it('PARTITION BY is one more key, and aggregates of aggregates work', async () => {
+    const send = await events('g4')
+    const tail = await bench.query(
+      'SELECT max(c) FROM (SELECT count() AS c FROM g4 PARTITION BY k EMIT ON UPDATE) EMIT ON UPDATE',
+    )
+    await send([0, 'a', 1], [0, 'b', 2], [0, 'a', 2])
+    expect(await tail.take(1)).toEqual([['2']])
+    await tail.stop()
+  })
+
+  it('over a keyed stream counts current rows, also for ON UPDATE', async () => {
+    await bench.stream('kv', { k: 'string', city: 'string' }, { mode: 'mutable', primaryKey: ['k'] })
+    await bench.insert('kv', [
+      { k: '1', city: 'Rome' },
+      { k: '2', city: 'Rome' },
+      { k: '3', city: 'Oslo' },
+    ])
+    const periodic = await bench.query(
+      'SELECT city, count() FROM kv GROUP BY city ORDER BY city EMIT PERIODIC 100ms',
+    )
+    const updates = await bench.query('SELECT city, count() FROM kv GROUP BY city EMIT ON UPDATE')
+    await until(() => periodic.emissions.length === 1 && updates.emissions.length === 1)
+    await bench.insert('kv', [{ k: '2', city: 'Oslo' }])
+    await until(() => periodic.emissions.length === 2 && updates.emissions.length === 2)
+    expect(periodic.emissions).toEqual([
+      [
+        ['Oslo', '1'],
+        ['Rome', '2'],
+      ],
+      [
+        ['Oslo', '2'],
+        ['Rome', '1'],
+      ],
+    ])
+    await bench.insert('kv', [{ k: '4', city: 'Bonn' }])
+    await until(() => updates.emissions.length === 3)
+    expect(updates.emissions[2]).toEqual([['Bonn', '1']])
+    await periodic.stop()
+    await updates.stop()
+  })
+})
