@@ -254,7 +254,7 @@ describe('a provider in trouble', () => {
 
   for (const what of ['quota', 'badKey'] as const) {
     it(`is parked and the cache goes on: ${what}`, async () => {
-      const gateway = await open({ ttlMs: 0, rate: 200 })
+      const gateway = await open({ ttlMs: 0, rate: 5, burst: 1 })
       const [known] = await ask(gateway, [address(0)])
       birdeye.normal = misbehaviours[what]
       const answers = await ask(
@@ -266,7 +266,7 @@ describe('a provider in trouble', () => {
         expect(answer.error).toMatch(what === 'quota' ? /quota exhausted/ : /refused the key/)
       }
       const spent = birdeye.seen.length
-      // Those already on their way when the first refusal came; by far not thirty.
+      // Those already on their way when the first refusal came; by far not thirty, and nobody waited for a turn.
       expect(spent).toBeLessThan(20)
       await ask(gateway, [address(100), address(0)])
       expect(birdeye.seen).toHaveLength(spent)

@@ -57,6 +57,12 @@ export class RateLimiter {
     this.#pauses++
   }
 
+  /** Forgets the turns that were given out for later: who waits queues again. For a queue that was sent home. */
+  clear(): void {
+    this.#next = Math.min(this.#next, this.#clock.now() + this.#intervalMs)
+    this.#pauses++
+  }
+
   #reserve(): number {
     const now = this.#clock.now()
     const saved = now < this.#pausedUntil ? 0 : this.#intervalMs * (this.#burst - 1)

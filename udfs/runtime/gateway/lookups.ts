@@ -32,6 +32,8 @@ const REFUSED_MS = 60_000
 const MAX_BACKOFF_MS = 5000
 const MAX_REFUSED = 10_000
 const MAX_RATE_PAUSE_MS = 60_000
+/** Keys in the queue; at 1 request/s they would last for hours. */
+const MAX_WAITING = 10_000
 
 /** An answer that is none, in the place of one: views go on. */
 export function errorAnswer(message: string, provider: string): string {
@@ -49,6 +51,8 @@ export class Lookups {
   readonly #running = new Map<string, Promise<string>>()
   readonly #refused = new Map<string, { message: string; until: number }>()
   readonly #stop = new AbortController()
+  /** Ends the wait of everyone in the queue; a new one for each time the provider is parked. */
+  #park = new AbortController()
   #parked: { until: number; reason: string } | undefined
 
   constructor(options: LookupOptions) {
@@ -56,7 +60,7 @@ export class Lookups {
     this.#clock = options.clock ?? SYSTEM_CLOCK
     this.#random = options.random ?? Math.random
     // Every key that waits listens to it.
-    setMaxListeners(0, this.#stop.signal)
+    setMaxListeners(0, this.#stop.signal, this.#park.signal)
   }
 
   /** Milliseconds for which the provider is still left alone, 0 when it is in use. */
@@ -127,6 +131,7 @@ export class Lookups {
     const refused = this.#refused.get(key)
     if (refused && refused.until > this.#clock.now()) return Promise.reject(new Error(refused.message))
     this.#refused.delete(key)
+    if (this.#running.size >= MAX_WAITING) return Promise.reject(new Error('too many keys are waiting'))
     const request = this.#request(key).finally(() => this.#running.delete(key))
     request.catch(() => undefined)
     this.#running.set(key, request)
@@ -137,8 +142,12 @@ export class Lookups {
     const { provider, limiter, attempts, cache } = this.#options
     for (let attempt = 1; ; attempt++) {
       this.#throwIfParked()
-      await limiter.take(this.#stop.signal)
       // Parked while waiting for the turn: those behind the one that met the limit send nothing.
+      const sentHome = AbortSignal.any([this.#stop.signal, this.#park.signal])
+      await limiter.take(sentHome).catch((error: unknown) => {
+        this.#throwIfParked()
+        throw error
+      })
       this.#throwIfParked()
       try {
         const value = await this.#ask(key)
@@ -191,7 +200,7 @@ export class Lookups {
     switch (failure.kind) {
       case 'quota':
       case 'unauthorized':
-        this.#parked = { until: this.#clock.now() + this.#options.parkMs, reason: failure.message }
+        this.#leaveAlone(failure.message)
         throw failure
       case 'refused':
         if (this.#refused.size >= MAX_REFUSED) this.#refused.clear()
@@ -210,6 +219,15 @@ export class Lookups {
         }
       }
     }
+  }
+
+  #leaveAlone(reason: string): void {
+    this.#parked = { until: this.#clock.now() + this.#options.parkMs, reason }
+    const park = this.#park
+    this.#park = new AbortController()
+    setMaxListeners(0, this.#park.signal)
+    park.abort()
+    this.#options.limiter.clear()
   }
 
   #throwIfParked(): void {
