@@ -36,11 +36,16 @@ const AGAIN = new Set(['UPSTREAM_STALLED', 'UPSTREAM_UNREACHABLE', 'UPSTREAM_NOT
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504])
 const OUT_OF_QUOTA = /compute units usage limit exceeded/i
 
+/**
+ * Until when requests to an origin have to wait. Shared by all that talk to it: its limits count a process, not a list that
+ * is fed.
+ */
+const notBefore = new Map<string, number>()
+
 /** A JSON API: one request at a time, at its rate, with patience where patience helps and a clear error where not. */
 export class Upstream {
   readonly #options: UpstreamOptions
   readonly #agent: Agent
-  #notBefore = 0
 
   constructor(options: UpstreamOptions) {
     this.#options = options
@@ -99,7 +104,7 @@ export class Upstream {
   ): Promise<T> {
     const retries = this.#options.retries ?? 4
     for (let attempt = 0; ; attempt++) {
-      await this.#pace(signal)
+      await this.#pace(url, signal)
       const outcome = await this.#attempt(url, signal, use)
       if ('value' in outcome) return outcome.value
       if (!outcome.again || attempt >= retries) throw outcome.error
@@ -125,7 +130,7 @@ export class Upstream {
         bodyTimeout: timeoutMs,
         signal,
       })
-      this.#heedRate(answer)
+      this.#heedRate(answer, url)
       if (answer.statusCode !== 200) return this.#refused(answer, await this.#read(answer), url)
       return { value: await use(answer) }
     } catch (error) {
@@ -210,21 +215,23 @@ export class Upstream {
   }
 
   /** `x-ratelimit-remaining` may be negative; the window ends at `x-ratelimit-reset`, in unix seconds. */
-  #heedRate(answer: Dispatcher.ResponseData): void {
+  #heedRate(answer: Dispatcher.ResponseData, url: string): void {
     const remaining = Number(answer.headers['x-ratelimit-remaining'] ?? Number.NaN)
     const reset = Number(answer.headers['x-ratelimit-reset'] ?? Number.NaN)
-    if (remaining <= 0 && Number.isFinite(reset)) this.#notBefore = Math.max(this.#notBefore, reset * 1000)
+    if (!(remaining <= 0) || !Number.isFinite(reset)) return
+    const { origin } = new URL(url)
+    notBefore.set(origin, Math.max(notBefore.get(origin) ?? 0, reset * 1000))
   }
 
-  async #pace(signal?: AbortSignal): Promise<void> {
+  async #pace(url: string, signal?: AbortSignal): Promise<void> {
+    const { origin } = new URL(url)
     const now = Date.now()
-    const limit = this.#options.maxWaitMs ?? 60_000
-    const wait = Math.min(this.#notBefore - now, limit)
-    const rate = this.#options.requestsPerSecond
-    this.#notBefore = Math.max(now, this.#notBefore) + (rate ? 1000 / rate : 0)
-    if (wait <= 0) return
-    if (wait > 3_000) this.#options.onWait?.(`${this.#options.name}'s rate limit`, wait)
-    await this.#sleep(wait, signal)
+    const { maxWaitMs = 60_000, requestsPerSecond, name } = this.#options
+    const start = Math.min(Math.max(now, notBefore.get(origin) ?? 0), now + maxWaitMs)
+    notBefore.set(origin, start + (requestsPerSecond ? 1000 / requestsPerSecond : 0))
+    if (start <= now) return
+    if (start - now > 3_000) this.#options.onWait?.(`${name}'s rate limit`, start - now)
+    await this.#sleep(start - now, signal)
   }
 
   async #sleep(ms: number, signal?: AbortSignal): Promise<void> {

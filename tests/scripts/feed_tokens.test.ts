@@ -356,6 +356,15 @@ describe('what the stream holds', () => {
     expect(target.rows(STREAMS.all).get(token(2).address as string)).toMatchObject({ name: 'new' })
   })
 
+  it('a change is newer than what is stored, also after the clock was set back', async () => {
+    await feed({ file: await file(ndjson([token(1)])) })
+    const row = target.rows(STREAMS.all).get(token(1).address as string)!
+    row.updated_at = '2199-12-31 23:59:59.999Z'
+    await feed({ file: await file(ndjson([token(1, { name: 'new' }), token(2)])) })
+    const times = target.inserted.slice(-2).map((inserted) => inserted.updated_at)
+    expect(times).toEqual(['2200-01-01 00:00:00.000', '2200-01-01 00:00:00.000'])
+  })
+
   it('a token missing from a whole list is marked, keeps its data, and can come back', async () => {
     await feed({ list: 'strict', file: await file(ndjson([token(1), token(2), token(3)])) })
     const shorter = await file(ndjson([token(1), token(2)]))

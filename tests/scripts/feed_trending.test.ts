@@ -1,7 +1,10 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../../dialect/user_error.js'
 import { type Broker, startBroker } from '../../engine/broker/index.js'
@@ -335,6 +338,31 @@ describe('polling', () => {
   })
 })
 
+/** A broker in a process of its own, so that it can be killed. Resolves with a function that starts one. */
+async function brokerProcess() {
+  const script = join(dir, 'broker.mjs')
+  const index = join(import.meta.dirname, '../../engine/broker/index.ts')
+  const source = `import { startBroker } from ${JSON.stringify(index)}
+    startBroker({ dir: ${JSON.stringify(join(dir, 'broker'))}, port: Number(process.argv[2]) }).then((b) => process.send(b.port))`
+  await build({
+    stdin: { contents: source, resolveDir: dir },
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  })
+  return async (port: number) => {
+    const child = fork(script, [String(port)], { execArgv: [] })
+    const [actual] = (await once(child, 'message')) as [number]
+    const kill = async () => {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+    return { port: actual, kill }
+  }
+}
+
 describe('the broker', () => {
   it('none there: a clear error within the patience', async () => {
     await broker.close()
@@ -370,6 +398,37 @@ describe('the broker', () => {
     const keys = new Set(sent.map(({ value }) => `${value.ts}|${value.address}`))
     expect(sent).toHaveLength(1000)
     expect(keys.size).toBe(1000)
+  })
+
+  it('killed (SIGKILL) again and again in the middle of a feed: every record is there once', async () => {
+    await broker.close()
+    const start = await brokerProcess()
+    let running = await start(0)
+    const { port } = running
+    const scans = Array.from({ length: 40 }, (_, minute) => scan(25, minute)).flat()
+    let kills = 0
+    let restarting = Promise.resolve()
+    const summary = await feed({
+      file: await recording(scans),
+      brokers: [`127.0.0.1:${port}`],
+      speed: 50_000,
+      progress: ({ scans: done }) => {
+        if (done % 10 !== 5) return
+        restarting = restarting.then(async () => {
+          await running.kill()
+          running = await start(port)
+          kills++
+        })
+      },
+    })
+    await restarting
+    await running.kill()
+    broker = await startBroker({ dir: join(dir, 'broker'), port: 0 })
+    expect(kills).toBe(4)
+    expect(summary).toMatchObject({ interrupted: false, fetched: 1000 })
+    const sent = await messages()
+    expect(new Set(sent.map(({ value }) => `${value.ts}|${value.address}`)).size).toBe(1000)
+    expect(sent).toHaveLength(1000)
   })
 
   it('gone for good in the middle: an error that says how much is written', async () => {
