@@ -10,6 +10,7 @@ import { registerPlan } from './plan.js'
 import { registerRender } from './render.js'
 import { registerSmoke } from './smoke.js'
 import { registerSql } from './sql.js'
+import { registerStatus } from './status.js'
 import { registerTail } from './tail.js'
 import { registerUdf } from './udf.js'
 import { registerUp } from './up.js'
@@ -19,6 +20,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerDemo,
   registerUp,
   registerDown,
+  registerStatus,
   registerDoctor,
   registerPlan,
   registerBootstrap,

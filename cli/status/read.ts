@@ -1,0 +1,84 @@
+import type { ProtonClient } from '../../driver/index.js'
+
+/** How a stream does. */
+export interface StreamStatus {
+  name: string
+  kind: string
+  rows: number
+  /** Rows appended per second between two looks. */
+  rowsPerSecond: number
+  bytes: number
+  /** Messages that could not be read: in system.dead_letters. */
+  rejected: number
+}
+
+/** How a materialized view does. */
+export interface ViewState {
+  name: string
+  state: string
+  target: string
+  /** Rows of its sources that it has still to process. */
+  lag: number
+  rowsIn: number
+  rowsOut: number
+  lastError: string
+}
+
+type Row = Record<string, unknown>
+
+/** The embedded engine tells all this about itself; servers only how many rows a stream holds. */
+export async function readStreams(
+  client: ProtonClient,
+  embedded: boolean,
+  intervalMs: number,
+  names: string[],
+): Promise<StreamStatus[]> {
+  if (!embedded) return countRows(client, names)
+  const sql = 'SELECT name, kind, rows, bytes, last_sn, rejected FROM system.stream_metrics ORDER BY name'
+  const before = await client.rows<Row>(sql)
+  const started = performance.now()
+  await new Promise((resolve) => setTimeout(resolve, intervalMs))
+  const after = await client.rows<Row>(sql)
+  const seconds = (performance.now() - started) / 1000
+  const last = new Map(before.map((row) => [row.name, Number(row.last_sn)]))
+  return after.map((row) => ({
+    name: String(row.name),
+    kind: String(row.kind),
+    rows: Number(row.rows),
+    rowsPerSecond: Math.max(0, (Number(row.last_sn) - (last.get(row.name) ?? 0)) / seconds),
+    bytes: Number(row.bytes),
+    rejected: Number(row.rejected),
+  }))
+}
+
+export async function readViews(client: ProtonClient, embedded: boolean): Promise<ViewState[]> {
+  if (!embedded) return []
+  const rows = await client.rows<Row>(
+    'SELECT name, state, target, lag, rows_in, rows_out, last_error FROM system.view_status ORDER BY name',
+  )
+  return rows.map((row) => ({
+    name: String(row.name),
+    state: String(row.state),
+    target: String(row.target),
+    lag: Number(row.lag),
+    rowsIn: Number(row.rows_in),
+    rowsOut: Number(row.rows_out),
+    lastError: String(row.last_error),
+  }))
+}
+
+async function countRows(client: ProtonClient, names: string[]): Promise<StreamStatus[]> {
+  const streams: StreamStatus[] = []
+  for (const name of names) {
+    const [row] = await client.rows<Row>(`SELECT count() AS rows FROM table(${name})`)
+    streams.push({
+      name,
+      kind: 'stream',
+      rows: Number(row?.rows ?? 0),
+      rowsPerSecond: 0,
+      bytes: 0,
+      rejected: 0,
+    })
+  }
+  return streams
+}
