@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import { UserError } from '../dialect/index.js'
+import { type ProtonClient, ProtonError } from '../driver/index.js'
+import { LedgerWriter } from './ledger.js'
+import { assertReachable, shownObject } from './live.js'
+import type { Change, Operation, Plan } from './model.js'
+import { until } from './until.js'
+
+export interface ApplyOptions {
+  /** Go on where stored rows or the state of views are lost. */
+  allowDestructive?: boolean
+  signal?: AbortSignal
+}
+
+/** What happens while a plan is applied, in order. Texts have their secrets hidden. */
+export type ApplyEvent =
+  | { type: 'start'; deployment: string; total: number }
+  | {
+      type: 'step'
+      index: number
+      total: number
+      operation: Operation['type']
+      name: string
+      kind: Operation['kind']
+    }
+  | { type: 'waiting'; name: string; what: string }
+  | {
+      type: 'done'
+      index: number
+      total: number
+      operation: Operation['type']
+      name: string
+      kind: Operation['kind']
+      ms: number
+    }
+
+export interface ApplySummary {
+  deployment: string
+  /** By type of operation. */
+  done: Record<Operation['type'], number>
+  ms: number
+}
+
+/** The word in the ledger for an operation that has begun, and for one that is done. */
+const LEDGER_ACTION: Record<'create' | 'alter' | 'drop', { begun: string; done: string }> = {
+  create: { begun: 'creating', done: 'create' },
+  alter: { begun: 'altering', done: 'alter' },
+  drop: { begun: 'dropping', done: 'drop' },
+}
+
+/**
+ * Carries a plan out, step by step; each is read back before the next begins, and written to the ledger before and
+ * after. Stopped at any point, a new plan continues from there.
+ * @throws UserError PLAN_NEEDS_CONSENT (nothing was done), APPLY_FAILED (names the object), TARGET_UNREACHABLE,
+ *   NOT_READY; the signal's reason when it was aborted
+ */
+export async function applyPlan(
+  plan: Plan,
+  client: ProtonClient,
+  options: ApplyOptions = {},
+  onEvent: (event: ApplyEvent) => void = () => {},
+): Promise<ApplySummary> {
+  const { signal } = options
+  const started = performance.now()
+  const done: ApplySummary['done'] = { create: 0, alter: 0, drop: 0, record: 0, forget: 0 }
+  const deployment = randomUUID()
+  if (plan.empty) return { deployment, done, ms: 0 }
+  if (plan.destructive && !options.allowDestructive) throw needsConsent(plan)
+  await assertReachable(client, signal)
+  const ledger = await LedgerWriter.open(client, signal)
+  const total = plan.operations.length
+  onEvent({ type: 'start', deployment, total })
+  for (const [position, operation] of plan.operations.entries()) {
+    signal?.throwIfAborted()
+    const { name, kind, type } = operation
+    const index = position + 1
+    const from = performance.now()
+    onEvent({ type: 'step', index, total, operation: type, name, kind })
+    try {
+      await perform(operation, { client, ledger, deployment, plan, signal, onEvent })
+    } catch (error) {
+      throw failure(error, operation, plan, signal)
+    }
+    done[type]++
+    onEvent({ type: 'done', index, total, operation: type, name, kind, ms: performance.now() - from })
+  }
+  await ledger.visible(signal)
+  return { deployment, done, ms: performance.now() - started }
+}
+
+interface Site {
+  client: ProtonClient
+  ledger: LedgerWriter
+  deployment: string
+  plan: Plan
+  signal?: AbortSignal
+  onEvent: (event: ApplyEvent) => void
+}
+
+async function perform(operation: Operation, site: Site): Promise<void> {
+  const { client, ledger, deployment, plan, signal, onEvent } = site
+  const { key, name, kind, object } = operation
+  const entry = {
+    key,
+    name,
+    kind,
+    deployment,
+    sqlHash: object?.hash ?? '',
+    sql: object ? plan.redact(object.sql) : '',
+    shownHash: '',
+  }
+  if (operation.type === 'forget') return ledger.write({ ...entry, action: 'drop' })
+  if (operation.type !== 'record') {
+    const words = LEDGER_ACTION[operation.type]
+    await ledger.write({ ...entry, action: words.begun })
+    for (const statement of operation.statements) await client.exec(statement, { signal })
+    if (operation.type === 'drop') {
+      await readBack(site, `${name} to be gone`, async () =>
+        (await shownObject(client, kind, name, signal)) === undefined ? true : undefined,
+      )
+      return ledger.write({ ...entry, action: words.done })
+    }
+  }
+  if (kind === 'function') onEvent({ type: 'waiting', name, what: 'the engine to know the function' })
+  const shownHash = await readBack(site, `${name} to appear`, () => shownObject(client, kind, name, signal))
+  await ledger.write({ ...entry, shownHash, action: operation.type === 'alter' ? 'alter' : 'create' })
+}
+
+function readBack<T>(site: Site, what: string, probe: () => Promise<T | undefined>): Promise<T> {
+  return until(probe, { what, signal: site.signal })
+}
+
+function needsConsent(plan: Plan): UserError {
+  const risky = plan.changes.filter(({ action, risk }) => action !== 'unchanged' && risk !== 'safe')
+  return new UserError('PLAN_NEEDS_CONSENT', `${risky.length} of the changes lose something.`, {
+    detail: risky.map((change) => `${describeChange(change)}`).join('\n'),
+    suggestion: 'Look at `tpctl plan`; if that is what you want, add --allow-destructive.',
+  })
+}
+
+/** One line: `replace view trending_screened (rebuilds): its SQL changed`. */
+export function describeChange({ action, kind, name, risk, reason }: Change): string {
+  return `${action} ${kind.replaceAll('_', ' ')} ${name}${risk === 'safe' ? '' : ` (${risk})`}: ${reason}`
+}
+
+function failure(error: unknown, operation: Operation, plan: Plan, signal?: AbortSignal): unknown {
+  signal?.throwIfAborted()
+  if (error instanceof UserError) return error
+  const { name, kind, type, object } = operation
+  const message = plan.redact(error instanceof Error ? error.message : String(error))
+  if (error instanceof ProtonError && error.unreachable)
+    return new UserError('TARGET_UNREACHABLE', `The target went away at ${type} of ${name}.`, {
+      detail: message,
+      suggestion: 'Start it again and repeat the command: it continues where it stopped.',
+      cause: error,
+    })
+  const code =
+    error instanceof ProtonError && error.code > 0 ? `Code ${error.code} (${error.codeName}): ` : ''
+  return new UserError('APPLY_FAILED', `Could not ${type} ${kind.replaceAll('_', ' ')} ${name}.`, {
+    detail: `${code}${message}`,
+    where: object?.source,
+    suggestion: 'Correct it and run the command again: what was done already stays and is not repeated.',
+    cause: error,
+  })
+}

@@ -1,0 +1,186 @@
+import type { QualifiedName, Statement } from '../dialect/index.js'
+import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
+import type { Edition } from './config.js'
+import { dependencyOrder, nearestName } from './graph.js'
+import { lowered } from './lowered.js'
+import { type CompiledObject, type Deployment, type ObjectKey, objectKey } from './model.js'
+import { needsOf } from './needs.js'
+import type { Project, SourceFile } from './project.js'
+import { positionIn } from './source_position.js'
+import { deployableObject, parseScript, statementHash, statementText } from './statements.js'
+
+/** A statement of the project that creates something, before lowering. */
+interface Declared {
+  key: ObjectKey
+  name: string
+  kind: CompiledObject['kind']
+  statement: Statement
+  /** `file:line:column`, or the file of a function. */
+  where: string
+  /** Finds the place of a name inside the statement. */
+  place(name: QualifiedName): { where: string; detail?: string }
+}
+
+/**
+ * Turns a project into what must be created on an edition, in order. Pure.
+ * @throws UserError SQL_SYNTAX, PROJECT_STATEMENT, PROJECT_DUPLICATE, PROJECT_UNKNOWN_NAME, PROJECT_CYCLE, and what
+ *   lowering refuses; all with file, line and column
+ */
+export function compile(project: Project, edition: Edition = project.target.edition): Deployment {
+  const declared = [
+    ...project.functions.map((rendered) => declareFunction(rendered)),
+    ...project.files.flatMap(declareFile),
+  ]
+  const byKey = uniqueByKey(declared)
+  const graph = new Map(declared.map((one) => [one.key, resolveNeeds(one, byKey, project)]))
+  const ordered = dependencyOrder(graph)
+  if ('cycle' in ordered) throw cycleError(ordered.cycle, byKey)
+  return {
+    project: project.config.name,
+    edition,
+    database: project.target.database,
+    objects: ordered.order.map((key) => compileObject(byKey.get(key)!, graph.get(key)!, edition)),
+    topics: project.topics,
+    redact: project.redact,
+  }
+}
+
+function declareFunction(rendered: Project['functions'][number]): Declared {
+  const place = () => ({ where: rendered.source })
+  const statements = parseScript(rendered.sql, rendered.source)
+  return { ...created(statements[0]!.statement, rendered.source, place), where: rendered.source, place }
+}
+
+function declareFile(file: SourceFile): Declared[] {
+  return parseFile(file).map(({ statement, start }) => {
+    const at = (offset: number) => positionIn(file.path, file.source, file.expansion.sourceOffset(offset))
+    const where = at(start).where
+    const place = (name: QualifiedName) => {
+      const position = at(name.span?.start ?? start)
+      return { where: position.where, detail: position.excerpt }
+    }
+    return { ...created(statement, where, place), where, place }
+  })
+}
+
+function parseFile(file: SourceFile): { statement: Statement; start: number }[] {
+  try {
+    return parseScript(file.expansion.text, file.path)
+  } catch (error) {
+    if (!(error instanceof SqlSyntaxError)) throw error
+    const position = positionIn(file.path, file.source, file.expansion.sourceOffset(error.offset))
+    const message = error.message.replace(/^Syntax error at line \d+, column \d+/, 'Syntax error')
+    throw new UserError('SQL_SYNTAX', `${position.where}: ${message}`, {
+      where: position.where,
+      detail: position.excerpt,
+      suggestion: error.suggestion,
+      cause: error,
+    })
+  }
+}
+
+function created(
+  statement: Statement,
+  where: string,
+  place: Declared['place'],
+): Pick<Declared, 'key' | 'name' | 'kind' | 'statement'> {
+  const made = deployableObject(statement)
+  if (!made)
+    throw new UserError(
+      'PROJECT_STATEMENT',
+      'Only statements that create streams, views and functions belong in a project.',
+      {
+        where,
+        detail: place({ name: '' }).detail,
+        suggestion: 'Run anything else with `tpctl sql`.',
+      },
+    )
+  return { key: objectKey(made.kind, made.name), name: made.name, kind: made.kind, statement }
+}
+
+function uniqueByKey(declared: Declared[]): Map<ObjectKey, Declared> {
+  const byKey = new Map<ObjectKey, Declared>()
+  for (const one of declared) {
+    const first = byKey.get(one.key)
+    if (first)
+      throw new UserError('PROJECT_DUPLICATE', `Two objects are called '${one.name}'.`, {
+        where: one.where,
+        detail: `${first.where}\n${one.where}`,
+        suggestion: 'Rename or remove one of them.',
+      })
+    byKey.set(one.key, one)
+  }
+  return byKey
+}
+
+/** Keys of the project's objects that `one` needs; names that mean nothing are errors. */
+function resolveNeeds(one: Declared, byKey: Map<ObjectKey, Declared>, project: Project): ObjectKey[] {
+  const needs = needsOf(one.statement)
+  const keys = new Set<ObjectKey>()
+  for (const name of needs.relations) {
+    if (name.database !== undefined && name.database !== project.target.database) continue
+    if (byKey.has(name.name)) keys.add(name.name)
+    else if (!name.maybeColumn) throw unknownName(one, name, byKey)
+  }
+  for (const name of needs.functions) {
+    const key = objectKey('function', name)
+    if (byKey.has(key)) keys.add(key)
+    else if (!isKnownFunction(name)) checkFunction(one, name, project)
+  }
+  keys.delete(one.key)
+  return [...keys]
+}
+
+function unknownName(one: Declared, name: QualifiedName, byKey: Map<ObjectKey, Declared>): UserError {
+  const relations = [...byKey.values()].filter(({ kind }) => kind !== 'function').map((other) => other.name)
+  const nearest = nearestName(name.name, relations)
+  return new UserError(
+    'PROJECT_UNKNOWN_NAME',
+    `'${one.name}' uses '${name.name}', which the project does not define.`,
+    {
+      ...one.place(name),
+      suggestion: nearest
+        ? `Did you mean '${nearest}' (${byKey.get(nearest)!.where})?`
+        : 'Define it in a file under the SQL folder, or write its database before the name.',
+    },
+  )
+}
+
+/** A function of a newer engine may be unknown here, but one that is nearly called like the project's is a slip. */
+function checkFunction(one: Declared, name: string, project: Project): void {
+  const nearest = nearestName(
+    name,
+    project.functions.map((rendered) => rendered.name),
+  )
+  if (nearest)
+    throw new UserError('PROJECT_UNKNOWN_NAME', `'${one.name}' calls '${name}', which is not known.`, {
+      where: one.where,
+      suggestion: `Did you mean '${nearest}'?`,
+    })
+}
+
+function cycleError(cycle: ObjectKey[], byKey: Map<ObjectKey, Declared>): UserError {
+  return new UserError('PROJECT_CYCLE', `Objects depend on each other in a circle: ${cycle.join(' → ')}.`, {
+    where: byKey.get(cycle[0]!)!.where,
+    detail: cycle
+      .slice(0, -1)
+      .map((key, index) => `${key} (${byKey.get(key)!.where}) uses ${cycle[index + 1]}`)
+      .join('\n'),
+    suggestion: 'Break the circle: let one of them read something else.',
+  })
+}
+
+function compileObject(one: Declared, dependsOn: ObjectKey[], edition: Edition): CompiledObject {
+  const { statement, notes } = lowered(one.statement, edition, one.where)
+  return {
+    key: one.key,
+    name: one.name,
+    kind: one.kind,
+    statement,
+    sql: statementText(statement),
+    hash: statementHash(statement),
+    dependsOn,
+    source: one.where,
+    notes,
+  }
+}

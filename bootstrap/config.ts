@@ -1,0 +1,87 @@
+import { z } from 'zod'
+
+/** Engines that a project can be compiled for. */
+export const EDITIONS = ['embedded', 'oss-1.6', 'oss-3', 'enterprise'] as const
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and _ only')
+const variables = z.record(variableName, z.union([z.string(), z.number(), z.boolean()]))
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected http://host:port or https://host:port' })
+const brokers = z.string().min(1)
+
+const target = z.strictObject({
+  edition: z.enum(EDITIONS),
+  /** Endpoint that answers with what is stored: Proton's port 8123. */
+  url: httpUrl.default('http://127.0.0.1:8123'),
+  /** Endpoint of streaming queries and of the REST API: Proton's port 3218. */
+  streamUrl: httpUrl.default('http://127.0.0.1:3218'),
+  database: z.string().min(1).default('default'),
+  username: z.string().min(1).optional(),
+  /** Name of the environment variable that holds the password. The password itself never stands in the config. */
+  passwordVariable: variableName.default('TPCTL_PASSWORD'),
+  /** Kafka brokers as this machine reaches them. */
+  brokers: brokers.default('127.0.0.1:9092'),
+  /** The same as the engine reaches them, where that differs (inside a compose network). Becomes KAFKA_BROKERS. */
+  engineBrokers: brokers.optional(),
+  /** The UDF gateway as the engine reaches it. Becomes UDF_GATEWAY_URL. */
+  gatewayUrl: httpUrl.default('http://127.0.0.1:9100'),
+  /** Values that hold for this target only. */
+  variables: variables.default({}),
+})
+
+const topic = z.strictObject({
+  name: z.string().min(1),
+  partitions: z.int().min(1).max(1000).default(3),
+  replicationFactor: z.int().min(1).max(9).default(1),
+})
+
+const schema = z.strictObject({
+  name: z.string().min(1),
+  /** Folder of the SQL files, relative to the config. */
+  sql: z.string().min(1).default('sql'),
+  /** Module that exports the project's functions, relative to the config. */
+  udfs: z.string().min(1).optional(),
+  /** Target that commands work on unless told otherwise. */
+  target: z.string().min(1).default('embedded'),
+  targets: z.record(z.string().min(1), target).default({}),
+  /** Values of the `${NAME}`s in the SQL. The environment overrides them. */
+  variables: variables.default({}),
+  /** Names of variables whose values are never shown. */
+  secrets: z.array(variableName).default([]),
+  /** Topics that must exist before the streams on them can be created. Names may contain `${NAME}`s. */
+  topics: z.array(topic).default([]),
+  /** Environment variables that make the project do more; `doctor` says which are missing. */
+  keys: z
+    .array(z.strictObject({ name: variableName, purpose: z.string(), required: z.boolean().default(false) }))
+    .default([]),
+})
+
+export type Edition = (typeof EDITIONS)[number]
+/** What a user writes. */
+export type TpctlConfigInput = z.input<typeof schema>
+/** The same with all defaults filled in. */
+export type TpctlConfig = z.output<typeof schema>
+export type TargetConfig = z.output<typeof target>
+export type TopicConfig = z.output<typeof topic>
+
+/** Gives a config file its types. Checked when the project is loaded. */
+export function defineConfig(config: TpctlConfigInput): TpctlConfigInput {
+  return config
+}
+
+/** Where the config is wrong, in the words of the schema, or the config with all defaults. */
+export function validateConfig(value: unknown): { config: TpctlConfig } | { problems: string[] } {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success)
+    return {
+      problems: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`),
+    }
+  const config = parsed.data
+  config.targets.embedded ??= target.parse({ edition: 'embedded' })
+  if (!(config.target in config.targets))
+    return {
+      problems: [
+        `target: '${config.target}' is not among the targets (${Object.keys(config.targets).join(', ')})`,
+      ],
+    }
+  return { config }
+}

@@ -1,0 +1,144 @@
+import type { ObjectKind } from '../dialect/index.js'
+import { type ProtonClient, quoteString } from '../driver/index.js'
+import type { LedgerEntry, ObjectKey } from './model.js'
+import { until } from './until.js'
+
+export const LEDGER = 'tpctl_ledger'
+
+/**
+ * A keyed stream in the form that every edition takes. It is written before and after each step of an apply, so
+ * that an interrupted one can be told from one that never began. Texts in it have their secrets hidden.
+ */
+const CREATE_LEDGER = `CREATE STREAM IF NOT EXISTS ${LEDGER} (
+  object string, name string, kind string, action string, sql_hash string, shown_hash string, sql string,
+  deployment string, applied_at datetime64(3, 'UTC'), ver uint64
+) PRIMARY KEY object SETTINGS mode = 'versioned_kv', version_column = 'ver'`
+
+const COLUMNS = [
+  'object',
+  'name',
+  'kind',
+  'action',
+  'sql_hash',
+  'shown_hash',
+  'sql',
+  'deployment',
+  'applied_at',
+  'ver',
+]
+
+export async function ensureLedger(client: ProtonClient, signal?: AbortSignal): Promise<void> {
+  await client.exec(CREATE_LEDGER, { signal, repeatable: true })
+  await until(async () => (await ledgerExists(client, signal)) || undefined, {
+    what: `the stream ${LEDGER} to appear`,
+    signal,
+  })
+}
+
+export async function ledgerExists(client: ProtonClient, signal?: AbortSignal): Promise<boolean> {
+  const rows = await client.rows(
+    `SELECT name FROM system.tables WHERE database = current_database() AND name = ${quoteString(LEDGER)}`,
+    { signal },
+  )
+  return rows.length > 0
+}
+
+/** Reads what was written last about each object; objects that were dropped are left out. */
+export async function readLedger(
+  client: ProtonClient,
+  signal?: AbortSignal,
+): Promise<Map<ObjectKey, LedgerEntry>> {
+  const entries = await readAll(client, signal)
+  return new Map(
+    [...entries].filter(([, { entry }]) => entry.action !== 'drop').map(([key, { entry }]) => [key, entry]),
+  )
+}
+
+type Row = Record<
+  'object' | 'name' | 'kind' | 'action' | 'sql_hash' | 'shown_hash' | 'sql' | 'deployment',
+  string
+> & {
+  ver: string | number
+}
+
+async function readAll(
+  client: ProtonClient,
+  signal?: AbortSignal,
+): Promise<Map<ObjectKey, { entry: LedgerEntry; ver: bigint }>> {
+  const rows = await client.rows<Row>(
+    `SELECT ${COLUMNS.filter((name) => name !== 'applied_at').join(', ')} FROM table(${LEDGER})`,
+    { signal },
+  )
+  return new Map(
+    rows.map((row) => [
+      row.object,
+      {
+        entry: {
+          key: row.object,
+          name: row.name,
+          kind: row.kind as ObjectKind,
+          action: row.action,
+          sqlHash: row.sql_hash,
+          shownHash: row.shown_hash,
+          sql: row.sql,
+          deployment: row.deployment,
+          appliedAt: Number(BigInt(row.ver) / VERSIONS_PER_MS),
+        },
+        ver: BigInt(row.ver),
+      },
+    ]),
+  )
+}
+
+/** Versions are milliseconds times this, so that several writes within one keep their order. */
+const VERSIONS_PER_MS = 1000n
+
+/** Writes entries with ever larger versions, and knows how to wait until readers can see them. */
+export class LedgerWriter {
+  readonly #client: ProtonClient
+  readonly #written = new Map<ObjectKey, bigint>()
+  #lastVersion: bigint
+
+  private constructor(client: ProtonClient, lastVersion: bigint) {
+    this.#client = client
+    this.#lastVersion = lastVersion
+  }
+
+  static async open(client: ProtonClient, signal?: AbortSignal): Promise<LedgerWriter> {
+    await ensureLedger(client, signal)
+    const versions = [...(await readAll(client, signal)).values()].map(({ ver }) => ver)
+    return new LedgerWriter(client, versions.sort((a, b) => Number(b - a))[0] ?? 0n)
+  }
+
+  async write(entry: Omit<LedgerEntry, 'appliedAt'>): Promise<void> {
+    const now = BigInt(Date.now()) * VERSIONS_PER_MS
+    this.#lastVersion = now > this.#lastVersion ? now : this.#lastVersion + 1n
+    const ver = this.#lastVersion
+    const row = [
+      entry.key,
+      entry.name,
+      entry.kind,
+      entry.action,
+      entry.sqlHash,
+      entry.shownHash,
+      entry.sql,
+      entry.deployment,
+      new Date(Number(ver / VERSIONS_PER_MS)),
+      ver,
+    ]
+    await this.#client.insert(LEDGER, [row], { columns: COLUMNS })
+    this.#written.set(entry.key, ver)
+  }
+
+  /** Proton shows inserted rows to `table()` after up to some seconds; a plan made before that would be wrong. */
+  async visible(signal?: AbortSignal): Promise<void> {
+    if (this.#written.size === 0) return
+    await until(
+      async () => {
+        const seen = await readAll(this.#client, signal)
+        return [...this.#written].every(([key, ver]) => (seen.get(key)?.ver ?? 0n) >= ver) || undefined
+      },
+      { what: 'the ledger to show what was written', signal, timeoutMs: 60_000 },
+    )
+  }
+}

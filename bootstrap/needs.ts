@@ -1,0 +1,42 @@
+import {
+  dependencies,
+  functionsUsed,
+  type QualifiedName,
+  type Span,
+  type Statement,
+  visit,
+} from '../dialect/index.js'
+
+export interface NeededRelation extends QualifiedName {
+  /** Where the statement names it, if that is known. */
+  span?: Span
+  /** In `x IN name` the name may be a column as well: only the engine can tell. */
+  maybeColumn: boolean
+}
+
+/** What a CREATE statement names that must exist before it: relations, and functions, built-in ones included. */
+export interface Needs {
+  relations: NeededRelation[]
+  functions: string[]
+}
+
+export function needsOf(statement: Statement): Needs {
+  const tables: QualifiedName[] = []
+  const listed: string[] = []
+  visit(statement, {
+    table: (node) => {
+      if (node.kind === 'table') tables.push({ ...node.name, span: node.name.span ?? node.span })
+    },
+    expr: (node) => {
+      if (node.kind === 'in' && node.list.kind === 'column') listed.push(node.list.path.join('.'))
+    },
+  })
+  const target = 'into' in statement && statement.into && 'name' in statement.into ? [statement.into] : []
+  const relations = dependencies(statement).map((needed) => {
+    const same = ({ database, name }: QualifiedName) => database === needed.database && name === needed.name
+    const span = ([...tables, ...target] as QualifiedName[]).find(same)?.span
+    const text = needed.database === undefined ? needed.name : `${needed.database}.${needed.name}`
+    return { ...needed, span, maybeColumn: span === undefined && listed.includes(text) }
+  })
+  return { relations, functions: functionsUsed(statement) }
+}
