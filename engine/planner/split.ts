@@ -1,4 +1,5 @@
 import type { Expr, OrderItem, RawExpr, Select } from '../../dialect/ast.js'
+import { columnName } from '../../dialect/index.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -9,13 +10,12 @@ import {
   mergeText,
   modelText,
 } from './translate/aggregates.js'
-import { columnName } from './translate/column_name.js'
 import type { TranslateEnv } from './translate/env.js'
 import { exprText } from './translate/expression.js'
 import { groupKeys, openScope, outputNames } from './translate/query.js'
 import { emptyScope, type Scope } from './translate/scope.js'
 import { withUnitAsText } from './translate/special.js'
-import { substitute } from './translate/sql_function.js'
+import { inlineSqlFunctions, substitute } from './translate/sql_function.js'
 import { exprParts } from './walk.js'
 
 /** An aggregation cut in two: partials per slice of the input, and the answer from all partials. */
@@ -138,7 +138,7 @@ class Splitter {
   /** Aliases of the SELECT replaced by what they stand for, `AS` inside expressions dropped. */
   #resolved(expr: Expr): Expr {
     return resolveAliases(
-      expr,
+      inlineSqlFunctions(expr, this.#scope.env),
       this.#aliases,
       this.#scope.sources.flatMap((s) => [...s.columns]),
       new Set(),

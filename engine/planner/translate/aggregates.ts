@@ -4,7 +4,7 @@ import type { CallTarget } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
 import { exprText } from './expression.js'
 import type { Scope } from './scope.js'
-import { udfArguments } from './udf.js'
+import { aggregateArguments } from './udf.js'
 
 /**
  * Every aggregate of Proton as ONE aggregate function of the store and, where they differ, an expression over
@@ -300,8 +300,12 @@ function builtinBase(name: string, args: string[], given: string[], scope: Scope
 type AggregateUdf = Extract<CallTarget, { kind: 'aggregate' }>
 
 /** A JavaScript aggregate is fed the array of its argument tuples when the group is complete. */
-function udfBase(call: FunctionCall, args: string[], udf: AggregateUdf): Base & { notNull: string } {
-  const { cast, notNull } = udfArguments(call.name, args, udf.argTypes)
+function udfBase(
+  call: FunctionCall,
+  args: string[],
+  udf: AggregateUdf,
+): Base & { notNull: string | undefined } {
+  const { cast, notNull } = aggregateArguments(call.name, args, udf.argTypes)
   return {
     name: 'groupArray',
     parameters: [],
@@ -312,12 +316,15 @@ function udfBase(call: FunctionCall, args: string[], udf: AggregateUdf): Base & 
 }
 
 /** Rows with a NULL argument never reach a function of the user. */
-function withNullsSkipped(base: Base & { notNull?: string }, conditions: string[]): AggregateModel {
-  const all = [base.notNull ?? '1', ...conditions]
+function withNullsSkipped(
+  base: Base & { notNull?: string | undefined },
+  conditions: string[],
+): AggregateModel {
+  const all = base.notNull === undefined ? conditions : [base.notNull, ...conditions]
   return {
     name: 'groupArrayIf',
     parameters: [],
-    args: [...base.args, all.length === 1 ? all[0]! : `(${all.join(' AND ')})`],
+    args: [...base.args, all.length === 0 ? '1' : `(${all.join(' AND ')})`],
     finish: base.finish ?? ((r) => r),
     givesState: false,
   }

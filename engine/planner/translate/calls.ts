@@ -1,22 +1,21 @@
 import type { Expr, FunctionCall } from '../../../dialect/ast.js'
 import { quoteIdentifier } from '../../chdb/pool.js'
-import { EngineError } from '../../errors.js'
+import { scalarCallText } from '../../udf/call_text.js'
 import { aggregateModel, modelText } from './aggregates.js'
 import { exprText, type Mode, truth, windowText } from './expression.js'
 import { allowedFunction, isPredicate } from './functions.js'
 import type { Scope } from './scope.js'
 import { SPECIAL } from './special.js'
-import { inlineSqlFunction } from './sql_function.js'
-import { udfArguments } from './udf.js'
+import { checkArguments, inlineSqlFunctions } from './sql_function.js'
 import { WINDOW_FUNCTIONS, windowFunctionText } from './window_functions.js'
 
 /** A call as the store's text. Throws 46 for unknown functions, 48 for refused ones, 42 for wrong counts. */
 export function callText(call: FunctionCall, scope: Scope, mode: Mode): string {
   const udf = scope.env.lookup(call.name)
-  if (udf?.kind === 'sql') return exprText(inlineSqlFunction(call, udf), deeper(call, scope), mode)
+  if (udf?.kind === 'sql') return exprText(inlineSqlFunctions(call, scope.env), scope, mode)
   if (udf?.kind === 'scalar') {
-    const { keepNull } = udfArguments(call.name, texts(call.args, scope), udf.argTypes)
-    return `${udf.chName}(${keepNull.join(', ')})`
+    checkArguments(call.name, call.args.length, udf.argTypes.length)
+    return scalarCallText(udf, texts(call.args, scope))
   }
 
   const name = call.name.toLowerCase()
@@ -44,15 +43,4 @@ function texts(args: Expr[], scope: Scope): string[] {
 export function overText(call: FunctionCall, scope: Scope): string {
   if (call.over === undefined) return ''
   return ` OVER ${typeof call.over === 'string' ? quoteIdentifier(call.over) : windowText(call.over, scope)}`
-}
-
-/** Inside the body of a SQL function its own name is not followed again. */
-function deeper(call: FunctionCall, scope: Scope): Scope {
-  if (scope.inlining.includes(call.name)) {
-    throw new EngineError(
-      'UNSUPPORTED_METHOD',
-      `Function ${call.name} calls itself: ${[...scope.inlining, call.name].join(' → ')}`,
-    )
-  }
-  return { ...scope, inlining: [...scope.inlining, call.name] }
 }

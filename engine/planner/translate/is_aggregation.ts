@@ -3,6 +3,7 @@ import { visitExpr } from '../walk.js'
 import { isAggregateCall } from './aggregates.js'
 import type { TranslateEnv } from './env.js'
 import { emptyScope } from './scope.js'
+import { inlineSqlFunctions } from './sql_function.js'
 
 /** Whether a SELECT groups or aggregates. `f() OVER …` does not count. */
 export function isAggregation(select: Select, env: TranslateEnv): boolean {
@@ -13,8 +14,12 @@ export function isAggregation(select: Select, env: TranslateEnv): boolean {
     if (isAggregateCall(expr, scope)) found = true
     return !found
   }
-  for (const expr of [...select.columns, ...(select.having ? [select.having] : [])]) visitExpr(expr, look)
-  for (const item of select.with) if (item.kind === 'expr') visitExpr(item.expr, look)
-  for (const item of select.orderBy ?? []) visitExpr(item.expr, look)
+  const exprs = [
+    ...select.columns,
+    ...(select.having ? [select.having] : []),
+    ...select.with.filter((item) => item.kind === 'expr').map((item) => item.expr),
+    ...(select.orderBy ?? []).map((item) => item.expr),
+  ]
+  for (const expr of exprs) visitExpr(inlineSqlFunctions(expr, env), look)
   return found
 }

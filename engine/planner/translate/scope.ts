@@ -29,8 +29,6 @@ export interface Scope {
   outer?: Scope
   /** SQL that orders the rows of this FROM by arrival. */
   arrival?: string
-  /** SQL functions being inlined, outermost first. */
-  inlining: readonly string[]
 }
 
 export function emptyScope(env: TranslateEnv, outer?: Scope): Scope {
@@ -42,7 +40,6 @@ export function emptyScope(env: TranslateEnv, outer?: Scope): Scope {
     ctes: outer?.ctes ?? new Map(),
     merged: new Set(),
     outer,
-    inlining: outer?.inlining ?? [],
   }
 }
 

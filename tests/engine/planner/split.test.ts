@@ -130,6 +130,7 @@ describe('an aggregate of stored partials is the aggregate of all rows', () => {
     'SELECT DISTINCT count() AS c FROM s GROUP BY id',
     "SELECT case when sum(id) > 10 then 'big' else 'small' end AS size FROM s GROUP BY name HAVING size = 'big'",
     'SELECT max(id) AS id FROM s',
+    'SELECT id, mean_of(score) AS m FROM s GROUP BY id ORDER BY id',
   ])('%s', async (sql) => {
     const { once, split } = await bothWays(sql, environment)
     expect(split).toEqual(once)

@@ -71,6 +71,7 @@ export async function openStore(): Promise<TestStore> {
 export const FUNCTIONS: Record<string, CallTarget> = {
   twice: { kind: 'sql', params: ['x'], body: expression('x * 2') },
   quadruple: { kind: 'sql', params: ['x'], body: expression('twice(twice(x))') },
+  mean_of: { kind: 'sql', params: ['x'], body: expression('sum(x) / count(x)') },
   forever: { kind: 'sql', params: ['x'], body: expression('forever(x)') },
   loud: {
     kind: 'scalar',
