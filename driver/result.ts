@@ -9,7 +9,7 @@ export interface QueryResult<R = Row> {
   /** The same rows in the portions in which they arrive: use either this or `rows`. */
   batches: AsyncIterable<R[]>
   /** Names and types, known with the head of the answer. Empty for statements without a result. */
-  columns: Promise<ColumnInfo[]>
+  readonly columns: Promise<ColumnInfo[]>
   queryId: string
   /** Ends the query here and on the server. The loop over `rows` then ends without an error. */
   abort(): Promise<void>
@@ -88,11 +88,38 @@ export function resultOf<R>(source: Source): QueryResult<R> {
     }
   }
 
+  const read = batches()
+  let first: Promise<IteratorResult<R[]>> | undefined
+  /** Begins to read. Whoever asks for the columns before the rows must not wait for ever. */
+  const begin = () => {
+    first ??= read.next()
+    first.catch(() => {})
+    return first
+  }
+  async function* fromFirst(): AsyncGenerator<R[]> {
+    try {
+      const { value, done } = await begin()
+      if (done) return
+      yield value
+      yield* read
+    } finally {
+      await read.return(undefined)
+    }
+  }
+  const all = fromFirst()
   async function* rows(): AsyncGenerator<R> {
     for await (const batch of all) yield* batch
   }
-  const all = batches()
-  return { rows: rows(), batches: all, columns, queryId: call.queryId!, abort }
+  return {
+    rows: rows(),
+    batches: all,
+    get columns() {
+      void begin()
+      return columns
+    },
+    queryId: call.queryId!,
+    abort,
+  }
 }
 
 /** Which shape the rows have. A `FORMAT` in the SQL wins over ours, and may be one whose rows cannot be read. */

@@ -368,6 +368,30 @@ describe('streaming queries', () => {
     expect(server.requests.filter((r) => r.body.startsWith('KILL'))).toHaveLength(2)
   })
 
+  it('tell their columns before any row is asked for, or has come', async () => {
+    const { client } = await setup((request, response) => {
+      if (request.body.startsWith('KILL')) response.end()
+      else if (request.body === 'SELECT bad')
+        response.end('Code: 1. DB::Exception: no. (UNSUPPORTED_METHOD) (version 1)')
+      else response.write('["a"]\n["uint8"]\n')
+    })
+    const { columns, rows, abort } = await client.query('SELECT a FROM t', { mode: 'stream' })
+    expect(await columns).toEqual([{ name: 'a', type: 'uint8' }])
+    await abort()
+    for await (const _ of rows) throw new Error('no row was sent')
+    const bad = await client.query('SELECT bad')
+    expect((await failure(bad.columns)).code).toBe(1)
+    expect(
+      (
+        await failure(
+          (async () => {
+            for await (const _ of bad.rows);
+          })(),
+        )
+      ).code,
+    ).toBe(1)
+  })
+
   it('stand before their first row has come', async () => {
     let release!: () => void
     const { client } = await setup(async (request, response) => {
