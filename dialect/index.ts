@@ -5,6 +5,7 @@ export { columnName } from './column_name.js'
 export { EDITIONS, type Edition } from './editions.js'
 export { SqlSyntaxError, type SyntaxReason } from './errors.js'
 export { hashStatement } from './hash.js'
+export { type Lowered, type LoweringNote, lower } from './lowering.js'
 export * from './names.js'
 export type { ParseOptions } from './parser/cursor.js'
 export {

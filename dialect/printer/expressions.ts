@@ -120,7 +120,7 @@ function bare(e: Expr, ctx: PrintContext): string {
     case 'map':
       return `{${e.entries.map((x) => `${keyText(x.key, ctx)}: ${at(x.value, LAMBDA)}`).join(', ')}}`
     case 'subscript':
-      return `${suffixBase(e.expr, ctx)}[${at(e.index, 0)}]`
+      return `${suffixBase(e.expr, '[', ctx)}[${at(e.index, 0)}]`
     case 'tuple_element':
       return tupleElementText(e.expr, e.element, ctx)
     case 'json_path':
@@ -208,21 +208,30 @@ function callText(e: FunctionCall, ctx: PrintContext): string {
   return text
 }
 
-/** What stands before `[i]` or `.1`: a JSON path there would swallow the suffix, a number the dot. */
-function suffixBase(e: Expr, ctx: PrintContext): string {
-  const inBrackets = e.kind === 'json_path' || (e.kind === 'literal' && e.type === 'number')
+/**
+ * What each suffix cannot stand behind without brackets: a JSON path would swallow it, a number the dot,
+ * and the parser of 1.6 reads suffixes in one order only (`:path`, then `[i]`, then `.1`).
+ */
+const BRACKETS_BEFORE: Record<'[' | '.' | ':', ReadonlySet<Expr['kind']>> = {
+  '.': new Set(['json_path']),
+  '[': new Set(['json_path', 'tuple_element']),
+  ':': new Set(['json_path', 'tuple_element', 'subscript', 'star']),
+}
+
+function suffixBase(e: Expr, suffix: '[' | '.' | ':', ctx: PrintContext): string {
+  const inBrackets = BRACKETS_BEFORE[suffix].has(e.kind) || (e.kind === 'literal' && e.type === 'number')
   return inBrackets ? `(${exprText(e, ctx)})` : exprText(e, ctx, SUFFIX)
 }
 
 function tupleElementText(of: Expr, element: string, ctx: PrintContext): string {
-  if (/^\d+$/.test(element)) return `${suffixBase(of, ctx)}.${element}`
+  if (/^\d+$/.test(element)) return `${suffixBase(of, '.', ctx)}.${element}`
   // `a.b` is a column path, so an element of the column `a` needs brackets.
-  const base = of.kind === 'column' ? `(${exprText(of, ctx)})` : suffixBase(of, ctx)
+  const base = of.kind === 'column' ? `(${exprText(of, ctx)})` : suffixBase(of, '.', ctx)
   return `${base}.${quoteName(element)}`
 }
 
 function jsonPathText(e: JsonPath, ctx: PrintContext): string {
-  let text = `${suffixBase(e.expr, ctx)}:`
+  let text = `${suffixBase(e.expr, ':', ctx)}:`
   e.path.forEach((step, i) => {
     if ('key' in step) text += `${i > 0 ? '.' : ''}${quoteName(step.key)}`
     else text += 'index' in step ? `[${step.index}]` : '[*]'

@@ -1,0 +1,194 @@
+import type { ColumnDef, Drop, Show, Statement } from '../ast.js'
+import { lowerMutableStream } from './mutable.js'
+import type { Lowering } from './support.js'
+
+/** What each edition does differently, by kind of statement. */
+export function lowerStatement(s: Statement, low: Lowering): Statement {
+  const mutable = s.kind === 'create_stream' && s.mutable && !low.hasMutableStreams
+  const statement = mutable ? lowerMutableStream(s, low) : s
+  if (low.edition !== 'embedded' && statement.kind === 'drop') return lowerDrop(statement)
+  if (low.edition === 'oss-3') return lower3(statement, low)
+  return low.is16 ? lower16(statement, low) : statement
+}
+
+/** `DROP VIEW` drops materialized views too, `DROP STREAM` external and random streams: every edition reads these. */
+function lowerDrop(s: Drop): Drop {
+  if (s.object === 'materialized_view') return { ...s, object: 'view' }
+  return s.object === 'external_stream' || s.object === 'random_stream' ? { ...s, object: 'stream' } : s
+}
+
+function lower3(s: Statement, low: Lowering): Statement {
+  if (s.kind === 'system' && s.command === 'TRANSFER LEADER') {
+    low.refuse('cluster, and so no SYSTEM TRANSFER LEADER', 'leave the statement out')
+  }
+  return s
+}
+
+function lower16(s: Statement, low: Lowering): Statement {
+  switch (s.kind) {
+    case 'create_task':
+      return low.refuse(
+        `tasks (${s.name.name})`,
+        'run the INSERT … SELECT from cron, or use a materialized view',
+      )
+    case 'create_alert':
+      return low.refuse(`alerts (${s.name.name})`, 'use a materialized view INTO an external stream')
+    case 'create_dictionary':
+      return low.refuse(`dictionaries (${s.name.name})`, 'use a versioned_kv stream and a join')
+    case 'create_named_collection':
+      return low.refuse(`named collections (${s.name.name})`, 'write the settings into each statement')
+    case 'create_function':
+      if (s.body.language === 'python') {
+        low.refuse(`Python functions (${s.name.name})`, 'write it in JavaScript, or as a REMOTE FUNCTION')
+      }
+      return s
+    case 'create_stream':
+      refuseColumns(s.columns, low)
+      return s
+    case 'create_external_stream':
+      refuseColumns(s.columns, low)
+      return { ...s, columns: withoutMessageKey(s.columns, low) }
+    case 'create_external_table': {
+      if (s.columns.length === 0) return s
+      low.note(
+        'COLUMNS_DROPPED',
+        `Proton 1.6 takes the columns of external table ${s.name.name} from the other side`,
+      )
+      return { ...s, columns: [] }
+    }
+    case 'create_materialized_view':
+      return lowerMaterializedView16(s, low)
+    case 'delete':
+      return low.refuse('DELETE FROM', 'upsert a row with a flag, and filter on it')
+    case 'alter':
+      return s.object === 'stream'
+        ? s
+        : low.refuse(`ALTER ${s.object.toUpperCase()}`, 'drop it and create it again')
+    case 'drop':
+      return lowerDrop16(s, low)
+    case 'show':
+      return lowerShow16(s, low)
+    case 'system':
+      return lowerSystem16(s, low)
+    case 'opaque':
+      low.note('OPAQUE', 'This statement is newer than the parser; it is passed on as it stands')
+      return s
+    default:
+      return s
+  }
+}
+
+function refuseColumns(columns: ColumnDef[], low: Lowering): void {
+  for (const column of columns) {
+    if (column.autoIncrement) low.refuse(`AUTO_INCREMENT (${column.name})`, 'give the number on insert')
+    if (column.default?.kind === 'ephemeral')
+      low.refuse(`EPHEMERAL columns (${column.name})`, 'leave the column out')
+  }
+}
+
+/** 1.6 offers the key as a virtual column `_message_key`; a declared one would be looked for in the message. */
+function withoutMessageKey(columns: ColumnDef[], low: Lowering): ColumnDef[] {
+  const kept = columns.filter((column) => column.name !== '_tp_message_key')
+  if (kept.length === columns.length) return columns
+  low.note(
+    'MESSAGE_KEY_DROPPED',
+    'Proton 1.6 has a virtual column _message_key; to write keys, set message_key',
+  )
+  return kept
+}
+
+function lowerMaterializedView16(
+  s: Extract<Statement, { kind: 'create_materialized_view' }>,
+  low: Lowering,
+): Statement {
+  const name = s.name.name
+  if (s.scheduled) low.refuse(`scheduled materialized views (${name})`, 'leave SCHEDULED out')
+  if (s.orReplace) low.refuse(`CREATE OR REPLACE MATERIALIZED VIEW (${name})`, 'drop it and create it again')
+  const storage = s.primaryKey ?? s.orderBy ?? s.partitionBy ?? s.ttl
+  if (storage) {
+    low.refuse(
+      `storage clauses in materialized views (${name})`,
+      'create the target stream with them, and write INTO it',
+    )
+  }
+  if (s.storageSettings.length === 0) return s
+  for (const { name: setting } of s.storageSettings) {
+    low.note(
+      'SETTING_DROPPED',
+      `Proton 1.6 takes no storage settings in a materialized view; ${setting} is left out`,
+    )
+  }
+  return { ...s, storageSettings: [] }
+}
+
+const DROPPABLE_16 = new Set<Drop['object']>([
+  'stream',
+  'table',
+  'view',
+  'function',
+  'database',
+  'external_table',
+  'format_schema',
+  'user',
+  'role',
+  'row_policy',
+  'quota',
+])
+
+function lowerDrop16(s: Drop, low: Lowering): Statement {
+  if (DROPPABLE_16.has(s.object)) return s
+  return low.refuse(`${s.object.replace('_', ' ')}s`, 'leave the statement out')
+}
+
+/** What SHOW lists in 1.6, and where else to look for the rest. */
+const SHOWN_16 = new Set([
+  'streams',
+  'tables',
+  'databases',
+  'processlist',
+  'format_schemas',
+  'clusters',
+  'settings',
+  'access',
+])
+const SHOWN_16_ACCESS = new Set([
+  'users',
+  'roles',
+  'quotas',
+  'grants',
+  'privileges',
+  'current_roles',
+  'enabled_roles',
+  'quota',
+  'current_quota',
+  'changed_settings',
+  'row_policies',
+  'settings_profiles',
+  'filesystem_caches',
+])
+const INSTEAD_16: Record<string, string> = {
+  functions: "SELECT name FROM system.functions WHERE origin != 'System'",
+  views: "SELECT name FROM system.tables WHERE engine = 'View'",
+  materialized_views: "SELECT name FROM system.tables WHERE engine = 'MaterializedView'",
+}
+
+function lowerShow16(s: Show, low: Lowering): Statement {
+  if (s.what === 'create') {
+    if (s.object === 'function') low.refuse('SHOW CREATE FUNCTION', 'GET /proton/v1/udfs/<name> on port 3218')
+    // A bare SHOW CREATE name finds streams and views of every kind.
+    const known = s.object === undefined || s.object === 'database' || s.object === 'format_schema'
+    if (known || s.object === 'user' || s.object === 'role' || s.object === 'quota') return s
+    const { object: _object, ...rest } = s
+    return rest
+  }
+  if (SHOWN_16.has(s.what) || SHOWN_16_ACCESS.has(s.what)) return s
+  const words = `SHOW ${s.what.toUpperCase().replaceAll('_', ' ')}`
+  return low.refuse(words, INSTEAD_16[s.what] ?? 'look into the system.* tables')
+}
+
+function lowerSystem16(s: Extract<Statement, { kind: 'system' }>, low: Lowering): Statement {
+  const newer =
+    /^(PAUSE|RESUME|ABORT|RECOVER|EXEC) (MATERIALIZED VIEW|TASK|ALERT)$|^TRANSFER LEADER$|^INSTALL PYTHON/
+  if (!newer.test(s.command)) return s
+  return low.refuse(`SYSTEM ${s.command}`, 'drop the view and create it again to restart it')
+}
