@@ -1,4 +1,4 @@
-import { functionNames, toClickHouseFunction } from '../../../dialect/index.js'
+import { functionNames, isTableFunction, toClickHouseFunction } from '../../../dialect/index.js'
 import { EngineError } from '../../errors.js'
 import { similarNames } from './similar.js'
 
@@ -94,7 +94,10 @@ function unsupported(name: string): EngineError {
 }
 
 export function unknownFunction(name: string): EngineError {
-  const near = similarNames(name, functionNames())
+  const near = similarNames(
+    name,
+    functionNames().filter((known) => !isTableFunction(known)),
+  )
   const hint = near.length > 0 ? `. Maybe you meant: [${near.map((n) => `'${n}'`).join(',')}]` : ''
   return new EngineError('UNKNOWN_FUNCTION', `Unknown function ${name}${hint}`)
 }

@@ -1,12 +1,13 @@
 /**
- * Up to two names within a third of the length in edit distance, nearest first, as Proton suggests them:
+ * Proton's rule for misspelt names (src/Common/NamePrompter.h). Up to two names within a third of the length in edit distance, nearest first, as Proton suggests them:
  * `nope` → not, now.
  */
 export function similarNames(name: string, known: readonly string[]): string[] {
   const limit = Math.floor((name.length + 2) / 3)
   const found: { candidate: string; distance: number }[] = []
   for (const candidate of known) {
-    if (Math.abs(candidate.length - name.length) > limit) continue
+    const apart = Math.abs(candidate.length - name.length)
+    if (apart > limit || (apart > 0 && Math.floor(name.length / apart) < 3)) continue
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance <= limit) found.push({ candidate, distance })
   }
