@@ -24,6 +24,8 @@ export interface ChdbOptions {
   dir: string
   /** `clickhouse local` arguments, such as `--config-file=…`. */
   connectionArgs?: readonly string[]
+  /** Tells whose failure a message of the store is, where it is not the statement's own: a function's process. */
+  explainError?(message: string, cause: unknown): Error | undefined
 }
 
 /**
@@ -36,6 +38,7 @@ export async function openChdb(options: ChdbOptions): Promise<Chdb> {
 }
 
 class SessionPool implements Chdb {
+  readonly #storeError: (cause: unknown) => Error
   readonly #open: () => ChdbSession
   readonly #workers: Worker[] = []
   readonly #control: ChdbSession
@@ -45,6 +48,8 @@ class SessionPool implements Chdb {
   #closed = false
 
   constructor(module: ChdbModule, options: ChdbOptions) {
+    this.#storeError = (cause) =>
+      (cause instanceof Error && options.explainError?.(cause.message, cause)) || storeError(cause)
     const connectionArgs = [...SESSION_ARGS, ...(options.connectionArgs ?? [])]
     this.#open = () => new module.Session(options.dir, { connectionArgs })
     try {
@@ -107,7 +112,7 @@ class SessionPool implements Chdb {
         result.cancel()
       }
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#storeError(cause)
     } finally {
       this.#idleStreams.push(session)
       this.#streamWaiters.shift()?.()
@@ -142,7 +147,7 @@ class SessionPool implements Chdb {
     try {
       return (await worker.session.queryAsync(sql, { format })).bytes()
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#storeError(cause)
     } finally {
       worker.queued--
     }

@@ -33,7 +33,13 @@ export interface StoreOptions {
   shardSql?(stream: StreamObject): string
 }
 
-export async function openStreamStore(chdb: Chdb, options: StoreOptions = {}): Promise<StreamStore> {
+/** The store, and what only its own room does with it. */
+export interface OpenStreamStore extends StreamStore {
+  /** Drops rows of one of the stream's tables that match, up to a sequence number. Runs in the background. */
+  trimWhere(stream: StreamObject, table: string, condition: string, upTo: number): Promise<void>
+}
+
+export async function openStreamStore(chdb: Chdb, options: StoreOptions = {}): Promise<OpenStreamStore> {
   await chdb.run(`CREATE DATABASE IF NOT EXISTS ${STORE_DATABASE} ENGINE = Atomic`)
   // Sequence numbers are never given twice, also after rows were dropped: the floor outlives the rows.
   await chdb.run(
@@ -42,13 +48,15 @@ export async function openStreamStore(chdb: Chdb, options: StoreOptions = {}): P
   return new ChdbStreamStore(chdb, options)
 }
 
-class ChdbStreamStore implements StreamStore {
+class ChdbStreamStore implements OpenStreamStore {
   readonly #chdb: Chdb
   readonly #options: StoreOptions
   readonly #locks = new KeyedLocks()
   readonly #last = new Map<number, number>()
   readonly #listeners = new Map<number, Set<() => void>>()
   readonly #seenTokens = new Map<number, Set<string>>()
+  /** Keyed streams whose current rows lag behind the history, and from where. */
+  readonly #unprojected = new Map<number, number>()
 
   constructor(chdb: Chdb, options: StoreOptions) {
     this.#chdb = chdb
@@ -87,11 +95,15 @@ class ChdbStreamStore implements StreamStore {
   }
 
   async trim(stream: StreamObject, upTo: number): Promise<void> {
+    await this.trimWhere(stream, historyTable(stream), '1', upTo)
+  }
+
+  async trimWhere(stream: StreamObject, table: string, condition: string, upTo: number): Promise<void> {
     await this.#locks.run(stream.id, async () => {
+      // Numbers are safe because the floor is written first.
       await this.#raiseFloor(stream)
-      // Runs in the background; numbers are safe because the floor is written first.
       await this.#chdb.run(
-        `ALTER TABLE ${historyTable(stream)} DELETE WHERE _tp_sn <= ${upTo} SETTINGS mutations_sync = 0`,
+        `ALTER TABLE ${table} DELETE WHERE _tp_sn <= ${upTo} AND (${condition}) SETTINGS mutations_sync = 0`,
       )
     })
   }
@@ -121,8 +133,7 @@ class ChdbStreamStore implements StreamStore {
       const last = await this.#committed(stream, before)
       if (options.token !== undefined) this.#remember(stream, options.token)
       if (last === before) return nothing
-      await this.#project(stream, before)
-      this.#advance(stream, last)
+      await this.#publish(stream, before, last)
       return { rows: last - before, first: before + 1, last }
     })
   }
@@ -151,9 +162,7 @@ class ChdbStreamStore implements StreamStore {
         settings: { max_threads: 1 },
       })
       const last = await this.#committed(stream, before)
-      if (last === before) return
-      await this.#project(stream, before)
-      this.#advance(stream, last)
+      if (last !== before) await this.#publish(stream, before, last)
     })
   }
 
@@ -212,6 +221,23 @@ class ChdbStreamStore implements StreamStore {
     if (written < this.lastSn(stream)) await this.#project(stream, written)
   }
 
+  /**
+   * Rows `before … last` stand in the history: their numbers are taken, whatever happens now. Where the current
+   * rows cannot be written (disk full), the next append writes them too.
+   */
+  async #publish(stream: StreamObject, before: number, last: number): Promise<void> {
+    this.#last.set(stream.id, last)
+    const from = this.#unprojected.get(stream.id) ?? before
+    try {
+      await this.#project(stream, from)
+      this.#unprojected.delete(stream.id)
+    } catch (cause) {
+      this.#unprojected.set(stream.id, from)
+      throw cause
+    }
+    for (const listener of this.#listeners.get(stream.id) ?? []) queueMicrotask(listener)
+  }
+
   /** History rows behind `after` → current rows. */
   async #project(stream: StreamObject, after: number): Promise<void> {
     if (!isKeyed(stream)) return
@@ -234,11 +260,6 @@ class ChdbStreamStore implements StreamStore {
 
   async #raiseFloor(stream: StreamObject): Promise<void> {
     await this.#chdb.run(`INSERT INTO ${FLOORS} VALUES (${stream.id}, ${this.lastSn(stream)})`)
-  }
-
-  #advance(stream: StreamObject, last: number): void {
-    this.#last.set(stream.id, last)
-    for (const listener of this.#listeners.get(stream.id) ?? []) queueMicrotask(listener)
   }
 
   #remember(stream: StreamObject, token: string): void {

@@ -1,0 +1,83 @@
+/**
+ * The engine as a process of its own: `node daemon.js <config.json>`.
+ * Config: `{"dir", "ports": {"http", "stream", "metrics", "kafka"}, "host"?, "readyFile"?}`; the file's path may
+ * also come in TPCTL_ENGINE_CONFIG. Once everything answers, `readyFile` (default `<dir>/engine.json`) holds pid,
+ * URLs and ports; it is removed when the process ends in order.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { z } from 'zod'
+import { UserError } from '../dialect/user_error.js'
+import { type Engine, startEngine } from './engine.js'
+
+const port = z.number().int().min(0).max(65535)
+const Config = z.object({
+  dir: z.string().min(1),
+  ports: z.object({ http: port, stream: port, metrics: port, kafka: port }),
+  host: z.string().optional(),
+  readyFile: z.string().optional(),
+})
+
+const log = pino({ base: { name: 'engine' }, timestamp: pino.stdTimeFunctions.isoTime })
+
+function readConfig() {
+  const path = process.argv[2] ?? process.env.TPCTL_ENGINE_CONFIG
+  if (path === undefined) {
+    throw new UserError('ENGINE_CONFIG_MISSING', 'The path of the engine’s config file is missing', {
+      suggestion: 'node daemon.js <config.json>, or set TPCTL_ENGINE_CONFIG',
+    })
+  }
+  const parsed = Config.safeParse(JSON.parse(readFileSync(path, 'utf8')))
+  if (!parsed.success) {
+    throw new UserError('ENGINE_CONFIG_INVALID', z.prettifyError(parsed.error), { where: path })
+  }
+  return parsed.data
+}
+
+/** Appears at once and whole. */
+function announce(file: string, engine: Engine): void {
+  const { url, streamUrl, metricsUrl, brokers, ports } = engine
+  const draft = `${file}.${process.pid}`
+  writeFileSync(
+    draft,
+    JSON.stringify({ pid: process.pid, url, streamUrl, metricsUrl, brokers, ports }, null, 2),
+  )
+  renameSync(draft, file)
+}
+
+async function main(): Promise<void> {
+  const config = readConfig()
+  const readyFile = config.readyFile ?? join(config.dir, 'engine.json')
+  // A failure that belongs to no request must not take the others down with it.
+  process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught exception'))
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'))
+  const engine = await startEngine({
+    dir: config.dir,
+    ports: config.ports,
+    host: config.host,
+    log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
+  })
+  announce(readyFile, engine)
+  let stopping = false
+  const stop = (signal: string) => {
+    if (stopping) return
+    stopping = true
+    log.info(`${signal}: stopping`)
+    rmSync(readyFile, { force: true })
+    void engine.close().finally(() => process.exit(0))
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+}
+
+main().catch((error: unknown) => {
+  const text =
+    error instanceof UserError
+      ? [error.message, error.suggestion].filter(Boolean).join('. ')
+      : error instanceof Error
+        ? error.message
+        : String(error)
+  log.fatal(error instanceof UserError ? `${error.code}: ${text}` : text)
+  process.exit(1)
+})

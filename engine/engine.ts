@@ -1,0 +1,309 @@
+/**
+ * The embedded engine: Proton's dialect and wire over an in-process store, with a Kafka-protocol broker.
+ * This file puts the rooms together; what they do is theirs.
+ */
+
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseExpression } from '../dialect/index.js'
+import { UserError } from '../dialect/user_error.js'
+import { type Broker, startBroker } from './broker/index.js'
+import { StoredCatalog } from './catalog/catalog.js'
+import { openChdb } from './chdb/pool.js'
+import type { Chdb, ViewStatus } from './contracts.js'
+import { EngineError } from './errors.js'
+import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
+import { lockFolder } from './lock.js'
+import { createPlanner } from './planner/index.js'
+import { type Listener, listenSql } from './server/http.js'
+import { listenMetrics } from './server/metrics.js'
+import { Sessions } from './server/sessions.js'
+import { type StatementDeps, storeExpr } from './statements/deps.js'
+import { createExecutor } from './statements/executor.js'
+import { QueryRegistry } from './statements/registry.js'
+import { systemRelation } from './statements/system_relations.js'
+import { startRetention } from './storage/retention.js'
+import { openStreamStore } from './storage/store.js'
+import { isKeyed } from './storage/tables.js'
+import { createRuntime } from './streaming/index.js'
+import { openUdfRegistry, udfError } from './udf/index.js'
+
+export interface EnginePorts {
+  /** SQL with bounded results; ClickHouse's and Proton's 8123. */
+  http: number
+  /** SQL with streaming results, and REST; Proton's 3218. */
+  stream: number
+  /** Prometheus. */
+  metrics: number
+  /** The Kafka-protocol broker. */
+  kafka: number
+}
+
+export interface EngineLog {
+  info(text: string): void
+  warn(text: string): void
+}
+
+export interface EngineOptions {
+  /** Holds everything: data, catalog, topics. Made if missing; one engine at a time. */
+  dir: string
+  /** 0 takes a free port. */
+  ports: EnginePorts
+  /** Default 127.0.0.1. */
+  host?: string
+  log?: EngineLog
+  /** How long one block of a user-defined function may take. Default 10 000 ms. */
+  udfTimeLimitMs?: number
+}
+
+export interface ObjectStatus {
+  name: string
+  kind: string
+  rows: number
+  lastSn: number
+  view?: ViewStatus
+}
+
+export interface Engine {
+  /** `http://127.0.0.1:8123` */
+  readonly url: string
+  readonly streamUrl: string
+  readonly metricsUrl: string
+  /** `host:port` of the broker, for clients' bootstrap list. */
+  readonly brokers: string
+  readonly ports: EnginePorts
+  status(): Promise<ObjectStatus[]>
+  /** Ends queries, views and connections in order; state stays for the next start. */
+  close(): Promise<void>
+}
+
+const SILENT: EngineLog = { info() {}, warn() {} }
+
+/** Steps to undo, last first. */
+class Closers {
+  readonly #steps: (() => unknown)[] = []
+  add(step: () => unknown): void {
+    this.#steps.unshift(step)
+  }
+  async run(log: EngineLog): Promise<void> {
+    for (const step of this.#steps.splice(0)) {
+      try {
+        await step()
+      } catch (cause) {
+        log.warn(`while closing: ${cause instanceof Error ? cause.message : String(cause)}`)
+      }
+    }
+  }
+}
+
+/**
+ * Starts an engine on `options.dir` and brings its views up again. Throws UserError ENGINE_FOLDER_IN_USE,
+ * ENGINE_PORT_IN_USE, ENGINE_CANNOT_LISTEN, ENGINE_DISK_FULL, BROKER_…; EngineError where the store fails.
+ */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const log = options.log ?? SILENT
+  const closers = new Closers()
+  try {
+    return await compose(options, log, closers)
+  } catch (cause) {
+    await closers.run(log)
+    throw startError(cause, options.dir)
+  }
+}
+
+function startError(cause: unknown, dir: string): unknown {
+  const full =
+    (cause instanceof EngineError && cause.code === 243) ||
+    (cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC')
+  if (!full) return cause
+  return new UserError('ENGINE_DISK_FULL', `The disk that holds ${dir} is full`, {
+    suggestion: 'Free space, or move the folder to a larger disk',
+    where: dir,
+    cause,
+  })
+}
+
+async function compose(options: EngineOptions, log: EngineLog, closers: Closers): Promise<Engine> {
+  const { dir } = options
+  const host = options.host ?? '127.0.0.1'
+  await mkdir(dir, { recursive: true })
+  const lock = lockFolder(dir)
+  closers.add(() => lock.release())
+  const serverId = await folderId(dir)
+
+  const udfs = await openUdfRegistry({ dir: join(dir, 'udf'), timeLimitMs: options.udfTimeLimitMs })
+  closers.add(() => udfs.close())
+  const chdb = await openChdb({
+    dir: join(dir, 'store'),
+    connectionArgs: udfs.connectionArgs,
+    explainError: udfError,
+  })
+  closers.add(() => chdb.close())
+  udfs.attach(chdb)
+
+  const inboxes = await InboxRegistry.open(chdb)
+  const deadLetters = await DeadLetters.open(chdb)
+  const catalog = await StoredCatalog.open(chdb, inboxes.maxId())
+  for (const fn of catalog.functions()) await udfs.define(fn)
+  const store = await openStreamStore(chdb, {
+    shardSql: (stream) => shardSql(stream, udfs),
+  })
+  const streams = catalog.list().filter((object) => object.kind === 'stream')
+  await store.open(streams)
+
+  const broker = await startKafka(dir, host, options.ports.kafka, log)
+  closers.add(() => broker.close())
+
+  const external = createExternalSources({
+    chdb,
+    store,
+    nextId: () => catalog.nextId(),
+    registry: inboxes,
+    deadLetters,
+  })
+  closers.add(() => external.close())
+  const runtime = await createRuntime({
+    catalog,
+    store,
+    external,
+    udfs,
+    chdb,
+    deadLetter: ({ view, source, sn, error, rowJson }) =>
+      deadLetters.write([{ source: view, topic: source, partition: 0, offset: sn, error, raw: rowJson }]),
+  })
+  closers.add(() => runtime.close())
+  const queries = new QueryRegistry()
+  const statements: StatementDeps = {
+    chdb,
+    catalog,
+    store,
+    udfs,
+    external,
+    runtime,
+    queries,
+    planner: createPlanner({
+      catalog,
+      store,
+      external,
+      udfs,
+      chdb,
+      systemRelation: (name, context) =>
+        systemRelation(name, context, statements, { deadLetters: () => deadLetters.relation() }),
+    }),
+  }
+  const executor = createExecutor(statements)
+  await runtime.recover(catalog.list().filter((object) => object.kind === 'materialized_view'))
+  const retention = startRetention({
+    chdb,
+    store,
+    streams: () => catalog.list().filter((object) => object.kind === 'stream'),
+    expression: (expr) => storeExpr(expr, statements),
+    onError: (stream, message) => log.warn(`retention of ${stream}: ${message}`),
+  })
+  closers.add(() => retention.stop())
+
+  const server = {
+    chdb,
+    catalog,
+    executor,
+    queries,
+    statements,
+    serverId,
+    sessions: new Sessions(),
+    onError: (error: EngineError, queryId: string) => log.info(`query ${queryId}: ${error.text()}`),
+  }
+  // Running queries end before their connections are cut, so that their clients read why.
+  const listenOn = async (setting: 'http' | 'stream', tableMode: boolean) => {
+    const listener = await listenSql({ host, port: options.ports[setting], tableMode, setting }, server)
+    closers.add(() => listener.close())
+    return listener
+  }
+  const http = await listenOn('http', true)
+  const stream = await listenOn('stream', false)
+  const metrics: Listener = await listenMetrics({ host, port: options.ports.metrics }, statements)
+  closers.add(() => metrics.close())
+  closers.add(() => {
+    for (const query of queries.list()) queries.kill(query.id)
+  })
+  const address = host.includes(':') ? `[${host}]` : host
+  log.info(
+    `listening on ${address}: http ${http.port}, stream ${stream.port}, metrics ${metrics.port}, kafka ${broker.port}`,
+  )
+  let closing: Promise<void> | undefined
+  return {
+    url: `http://${address}:${http.port}`,
+    streamUrl: `http://${address}:${stream.port}`,
+    metricsUrl: `http://${address}:${metrics.port}/metrics`,
+    brokers: broker.brokers,
+    ports: { http: http.port, stream: stream.port, metrics: metrics.port, kafka: broker.port },
+    status: () => objectStatus(statements),
+    close() {
+      closing ??= closers.run(log)
+      return closing
+    },
+  }
+}
+
+async function startKafka(dir: string, host: string, port: number, log: EngineLog): Promise<Broker> {
+  return startBroker({
+    dir: join(dir, 'kafka'),
+    host,
+    port,
+    log: {
+      debug() {},
+      info: (text: string) => log.info(`broker: ${text}`),
+      warn: (text: string) => log.warn(`broker: ${text}`),
+    },
+  })
+}
+
+/** The shard of a row: the stream's own expression, or what Proton takes where there is none. */
+function shardSql(stream: Parameters<typeof isKeyed>[0], udfs: StatementDeps['udfs']): string {
+  const text =
+    stream.shardingExpr ?? (isKeyed(stream) ? `weak_hash32(${stream.primaryKey.join(', ')})` : 'rand()')
+  return storeExpr(parseExpression(text), { udfs })
+}
+
+/** Made once per folder, so that clients can tell a restarted engine from another one. */
+async function folderId(dir: string): Promise<string> {
+  const file = join(dir, 'engine.uuid')
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch {
+    const id = randomUUID()
+    await writeFile(file, `${id}\n`)
+    return id
+  }
+}
+
+async function objectStatus(deps: StatementDeps & { chdb: Chdb }): Promise<ObjectStatus[]> {
+  const relation = await systemRelation(
+    { database: 'system', name: 'stream_metrics' },
+    {
+      queryId: '',
+      user: '',
+      database: 'default',
+      settings: {},
+      params: {},
+      tableMode: true,
+      signal: new AbortController().signal,
+    },
+    deps,
+    { deadLetters: () => ({ sql: '', columns: [] }) },
+  )
+  const rows = await deps.chdb.rows<[string, string, string, string, string]>(
+    `SELECT database, name, kind, rows, last_sn FROM ${relation!.sql}`,
+  )
+  return rows.map(([database, name, kind, count, lastSn]) => {
+    const object = deps.catalog.find({ database, name })
+    const view = object?.kind === 'materialized_view' ? deps.runtime.status(object) : undefined
+    return {
+      name: `${database}.${name}`,
+      kind,
+      rows: Number(count),
+      lastSn: Number(lastSn),
+      ...(view ? { view } : {}),
+    }
+  })
+}

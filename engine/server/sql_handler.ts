@@ -1,0 +1,206 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hostname } from 'node:os'
+import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { sqlError } from '../statements/errors.js'
+import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
+import { ResponseBody, readBody } from './body.js'
+import { type OutputFormat, outputFormat } from './formats.js'
+import { readStatement, requestSettings } from './request.js'
+import { boundedResult, writeEmissions } from './results.js'
+import type { Sessions } from './sessions.js'
+import { authenticate } from './users.js'
+
+export interface SqlDeps {
+  chdb: Chdb
+  catalog: Catalog
+  executor: StatementExecutor
+  queries: QueryRegistry
+  sessions: Sessions
+  onError(error: EngineError, queryId: string): void
+}
+
+const DISPLAY_NAME = hostname()
+/** Proton counts nothing here before the result is finished, and sends its headers before. */
+const SUMMARY =
+  '{"read_rows":"0","read_bytes":"0","written_rows":"0","written_bytes":"0","total_rows_to_read":"0"}'
+
+/** `POST /` and `GET /?query=`. Never rejects: every failure ends in a response or a closed connection. */
+export async function handleSql(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  tableMode: boolean,
+  deps: SqlDeps,
+): Promise<void> {
+  let running: RunningQuery | undefined
+  let failed = false
+  let body: ResponseBody | undefined
+  try {
+    const user = authenticate(request, url)
+    const options = requestSettings(request, url, user, deps.sessions)
+    response.setHeader('x-timeplus-query-id', options.queryId)
+    response.setHeader('x-timeplus-summary', SUMMARY)
+    const { statement, source, data } = readStatement(
+      url.searchParams.get('query') ?? '',
+      await readBody(request),
+    )
+    if (request.method === 'GET' && !isReadOnly(statement.kind)) {
+      throw new EngineError(
+        'READONLY',
+        'Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries',
+      )
+    }
+    if (!deps.catalog.databases().includes(options.database)) {
+      throw new EngineError('UNKNOWN_DATABASE', `Database ${options.database} doesn't exist`)
+    }
+    running = deps.queries.start({
+      id: options.queryId,
+      user,
+      text: source.trim(),
+      database: options.database,
+    })
+    const signal = running.abort.signal
+    const left = () =>
+      running?.abort.abort(new EngineError('QUERY_WAS_CANCELLED', 'The client closed the connection'))
+    response.once('close', () => {
+      if (!response.writableFinished) left()
+    })
+    const context: QueryContext = {
+      queryId: options.queryId,
+      user,
+      database: options.database,
+      settings: options.settings,
+      params: options.params,
+      tableMode,
+      signal,
+    }
+    const result = await deps.executor.execute(statement, source, context, data)
+    if (options.session && statement.kind === 'set')
+      Object.assign(options.session.settings, pick(context, statement.settings))
+    if (options.session && statement.kind === 'use') options.session.database = statement.database
+    body = new ResponseBody(response, wantsGzip(request, url))
+    if (wantsGzip(request, url)) response.setHeader('content-encoding', 'gzip')
+    await respond(result, body, { response, context, running, deps, defaultFormat: options.defaultFormat })
+    body.end()
+  } catch (cause) {
+    failed = true
+    const error = running?.abort.signal.aborted ? sqlError(running.abort.signal.reason) : sqlError(cause)
+    deps.onError(error, running?.id ?? '')
+    sendError(response, body, error)
+  } finally {
+    if (running) deps.queries.finish(running, failed)
+  }
+}
+
+function pick(context: QueryContext, settings: { name: string }[]): Record<string, string> {
+  return Object.fromEntries(settings.map(({ name }) => [name, context.settings[name] ?? '']))
+}
+
+interface Responding {
+  response: ServerResponse
+  context: QueryContext
+  running: RunningQuery
+  deps: SqlDeps
+  defaultFormat: string
+}
+
+async function respond(result: StatementResult, body: ResponseBody, to: Responding): Promise<void> {
+  const { response, context, running, deps } = to
+  if (result.kind === 'done') {
+    commonHeaders(response)
+    response.setHeader('content-type', 'text/plain; charset=UTF-8')
+    return
+  }
+  const format = outputFormat(result.format ?? to.defaultFormat)
+  const options = {
+    chdb: deps.chdb,
+    format,
+    settings: context.settings,
+    tag: context.queryId,
+    signal: context.signal,
+  }
+  if (result.kind === 'rows') {
+    try {
+      for await (const chunk of boundedResult(result, options)) {
+        if (!response.headersSent) resultHeaders(response, format)
+        await body.write(chunk)
+      }
+      resultHeaders(response, format)
+    } finally {
+      await result.release()
+    }
+    return
+  }
+  running.kind = 'streaming'
+  const stop = () => void result.query.cancel(context.signal.reason).catch(() => {})
+  context.signal.addEventListener('abort', stop, { once: true })
+  try {
+    // A client that waits for rows should know at once that its query runs.
+    resultHeaders(response, format)
+    response.flushHeaders()
+    await writeEmissions(result.query, body, {
+      ...options,
+      onRows(rows) {
+        running.resultRows += rows
+      },
+    })
+  } finally {
+    context.signal.removeEventListener('abort', stop)
+    await result.query.cancel()
+  }
+}
+
+function commonHeaders(response: ServerResponse): void {
+  if (response.headersSent) return
+  response.setHeader('x-timeplus-server-display-name', DISPLAY_NAME)
+  response.setHeader('x-timeplus-summary', SUMMARY)
+}
+
+function resultHeaders(response: ServerResponse, format: OutputFormat): void {
+  if (response.headersSent) return
+  commonHeaders(response)
+  response.setHeader('content-type', format.contentType)
+  response.setHeader('x-timeplus-format', format.name)
+  response.setHeader('x-timeplus-timezone', 'UTC')
+}
+
+/** The error as status and text; behind data that has gone out already, as text alone. */
+function sendError(response: ServerResponse, body: ResponseBody | undefined, error: EngineError): void {
+  if (response.destroyed) return
+  if (!response.headersSent && !body?.written) {
+    commonHeaders(response)
+    response.removeHeader('content-encoding')
+    response.statusCode = error.httpStatus
+    response.setHeader('content-type', 'text/plain; charset=UTF-8')
+    response.setHeader('x-timeplus-exception-code', String(error.code))
+    response.end(`${error.text()}\n`)
+    return
+  }
+  void (body?.write(`${error.text()}\n`) ?? Promise.resolve()).then(
+    () => body?.end(),
+    () => response.destroy(),
+  )
+}
+
+function wantsGzip(request: IncomingMessage, url: URL): boolean {
+  return (
+    /^(?:1|true)$/.test(url.searchParams.get('enable_http_compression') ?? '') &&
+    /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  )
+}
+
+const READ_ONLY = new Set([
+  'query',
+  'explain',
+  'show',
+  'describe',
+  'exists_statement',
+  'use',
+  'set',
+  'kill_query',
+])
+
+function isReadOnly(kind: string): boolean {
+  return READ_ONLY.has(kind)
+}

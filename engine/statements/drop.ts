@@ -1,0 +1,147 @@
+import type { Drop, QualifiedName, Rename, Truncate } from '../../dialect/ast.js'
+import { printStatement } from '../../dialect/index.js'
+import type { CatalogObject, FunctionObject, QueryContext } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { dropInner } from './create_view.js'
+import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
+import { notSupported } from './errors.js'
+import { dropFunction } from './functions.js'
+
+type Named = Exclude<CatalogObject, FunctionObject>
+
+const RELATIONS = new Set([
+  'stream',
+  'external_stream',
+  'random_stream',
+  'table',
+  'view',
+  'materialized_view',
+])
+
+export async function drop(statement: Drop, context: QueryContext, deps: StatementDeps): Promise<void> {
+  const settings = { ...context.settings, ...settingsText(statement.settings) }
+  for (const name of statement.names) {
+    if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)
+    else if (statement.object === 'database')
+      await dropDatabase(name.name, statement.ifExists, settings, deps)
+    else if (RELATIONS.has(statement.object)) await dropRelation(name, statement, settings, context, deps)
+    else throw notSupported(`DROP ${statement.object.replace('_', ' ').toUpperCase()}`)
+  }
+}
+
+async function dropRelation(
+  written: QualifiedName,
+  statement: Drop,
+  settings: Record<string, string>,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<void> {
+  const name = fullName(written, context)
+  const object = deps.catalog.find(name)
+  if (!object) {
+    if (statement.ifExists) return
+    throw new EngineError('UNKNOWN_STREAM', `Stream ${name.database}.${name.name} doesn't exist`)
+  }
+  const isView = object.kind === 'view' || object.kind === 'materialized_view'
+  if ((statement.object === 'view' || statement.object === 'materialized_view') && !isView) {
+    throw new EngineError('INCORRECT_QUERY', `It ${name.database}.${name.name} is not a View`)
+  }
+  checkDependents(object, settings, 'drop', deps)
+  await dropObject(object, deps)
+}
+
+export function checkDependents(
+  object: Named,
+  settings: Record<string, string>,
+  verb: string,
+  deps: StatementDeps,
+): void {
+  if (isFalse(settings.enable_dependency_check)) return
+  const dependents = deps.catalog.dependents(object.name)
+  if (dependents.length === 0) return
+  const shown = (o: CatalogObject) => `${o.name.database}.${o.name.name} (${o.uuid})`
+  throw new EngineError(
+    'HAVE_DEPENDENT_OBJECTS',
+    `Cannot ${verb} '${shown(object)}', because some views depend on it: ${dependents.map(shown).join(', ')}`,
+  )
+}
+
+async function dropObject(object: Named, deps: StatementDeps): Promise<void> {
+  switch (object.kind) {
+    case 'materialized_view': {
+      await deps.runtime.dropView(object)
+      await deps.catalog.remove(object)
+      const target = deps.catalog.find(object.target)
+      if (target?.kind === 'stream' && target.owner !== undefined) await dropInner(target, deps)
+      return
+    }
+    case 'stream':
+      // The catalog first: after a crash a table without a name is garbage, a name without a table is an error.
+      await deps.catalog.remove(object)
+      await deps.store.drop(object)
+      return
+    default:
+      await deps.catalog.remove(object)
+  }
+}
+
+async function dropDatabase(
+  name: string,
+  ifExists: boolean,
+  settings: Record<string, string>,
+  deps: StatementDeps,
+): Promise<void> {
+  if (!deps.catalog.databases().includes(name)) {
+    if (ifExists) return
+    requireDatabase(name, deps)
+  }
+  if (name === 'default') throw new EngineError('ACCESS_DENIED', 'The database default cannot be dropped')
+  const objects = deps.catalog.list(name)
+  for (const object of objects) {
+    const outside = deps.catalog
+      .dependents(object.name)
+      .filter((dependent) => dependent.name.database !== name)
+    if (outside.length > 0) checkDependents(object, settings, 'drop', deps)
+  }
+  const order = (object: Named) => ['materialized_view', 'view'].indexOf(object.kind)
+  for (const object of [...objects].sort((a, b) => order(b) - order(a))) {
+    if (deps.catalog.find(object.name)) await dropObject(object, deps)
+  }
+  await deps.catalog.dropDatabase(name)
+}
+
+export async function truncate(
+  statement: Truncate,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<void> {
+  const object = statement.ifExists
+    ? deps.catalog.find(statement.name, context.database)
+    : deps.catalog.require(statement.name, context.database)
+  if (!object) return
+  if (object.kind !== 'stream') throw notSupported(`TRUNCATE of a ${object.kind.replace('_', ' ')}`)
+  await deps.store.truncate(object)
+}
+
+/** Data stays where it is: tables are named by the object's id. */
+export async function rename(statement: Rename, context: QueryContext, deps: StatementDeps): Promise<void> {
+  if (statement.object === 'database') throw notSupported('RENAME DATABASE')
+  const settings = { ...context.settings, ...settingsText(statement.settings) }
+  for (const pair of statement.pairs) {
+    const object = deps.catalog.require(pair.from, context.database)
+    const to = fullName(pair.to, context)
+    requireDatabase(to.database, deps)
+    if (deps.catalog.find(to)) {
+      throw new EngineError('STREAM_ALREADY_EXISTS', `Stream ${to.database}.${to.name} already exists`)
+    }
+    if (object.kind === 'materialized_view') throw notSupported('RENAME of a materialized view')
+    checkDependents(object, settings, 'rename', deps)
+    const renamed = { ...object, name: to } as Named
+    if (renamed.statement) {
+      renamed.statement = { ...renamed.statement, name: to } as never
+      renamed.sql = printStatement(renamed.statement!)
+    }
+    await deps.catalog.put(renamed)
+    await deps.catalog.remove(object)
+  }
+}

@@ -1,0 +1,158 @@
+import type { Delete, Optimize, Statement, SystemStatement } from '../../dialect/ast.js'
+import type { QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
+import { EngineError } from '../errors.js'
+import { respell } from '../planner/index.js'
+import { currentTable, historyTable, isKeyed } from '../storage/tables.js'
+import { alter } from './alter.js'
+import { createExternalStream, createRandomStream } from './create_other_streams.js'
+import { createStream } from './create_stream.js'
+import { createMaterializedView, createView } from './create_view.js'
+import { requireDatabase, type StatementDeps, settingsText, storeExpr } from './deps.js'
+import { drop, rename, truncate } from './drop.js'
+import { notSupported, sqlError } from './errors.js'
+import { createFunction } from './functions.js'
+import { insert } from './insert.js'
+import { explain, killQuery, select } from './queries.js'
+import { checkQuerySettings } from './settings.js'
+import { describe, exists, show } from './show.js'
+
+const DONE: StatementResult = { kind: 'done' }
+
+/** Statements that change the catalog run one after the other: what one checks, the next cannot undo. */
+const DEFINING = /^(?:create_|drop$|alter$|rename$|truncate$)/
+
+export function createExecutor(deps: StatementDeps): StatementExecutor {
+  let tail: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(body: () => Promise<T>): Promise<T> => {
+    const result = tail.then(body, body)
+    tail = result.catch(() => undefined)
+    return result
+  }
+  return {
+    async execute(statement, source, context, data) {
+      try {
+        checkQuerySettings(context.settings)
+        const run = () => execute(statement, source, context, data, deps)
+        return await (DEFINING.test(statement.kind) ? inTurn(run) : run())
+      } catch (cause) {
+        throw sqlError(respell(cause, source))
+      }
+    },
+  }
+}
+
+async function execute(
+  statement: Statement,
+  _source: string,
+  context: QueryContext,
+  data: Uint8Array | undefined,
+  deps: StatementDeps,
+): Promise<StatementResult> {
+  switch (statement.kind) {
+    case 'query':
+      return select(statement.query, context, deps)
+    case 'explain':
+      return explain(statement, context, deps)
+    case 'insert':
+      return insert(statement, context, deps, data)
+    case 'create_stream':
+      return done(createStream(statement, context, deps))
+    case 'create_external_stream':
+      return done(createExternalStream(statement, context, deps))
+    case 'create_random_stream':
+      return done(createRandomStream(statement, context, deps))
+    case 'create_view':
+      return done(createView(statement, context, deps))
+    case 'create_materialized_view':
+      return done(createMaterializedView(statement, context, deps))
+    case 'create_function':
+      return done(createFunction(statement, deps))
+    case 'create_database':
+      return done(createDatabase(statement.name.name, statement.ifNotExists, deps))
+    case 'drop':
+      return done(drop(statement, context, deps))
+    case 'alter':
+      return done(alter(statement, context, deps))
+    case 'rename':
+      return done(rename(statement, context, deps))
+    case 'truncate':
+      return done(truncate(statement, context, deps))
+    case 'delete':
+      return done(deleteRows(statement, context, deps))
+    case 'optimize':
+      return done(optimize(statement, context, deps))
+    case 'show':
+      return show(statement, context, deps)
+    case 'describe':
+      return describe(statement, context, deps)
+    case 'exists_statement':
+      return exists(statement, context, deps)
+    case 'kill_query':
+      return killQuery(statement, context, deps)
+    case 'use':
+      requireDatabase(statement.database, deps)
+      return DONE
+    case 'set': {
+      const settings = settingsText(statement.settings)
+      checkQuerySettings(settings)
+      Object.assign(context.settings, settings)
+      return DONE
+    }
+    case 'system':
+      return done(system(statement, context, deps))
+    default:
+      throw notSupported(statementName(statement))
+  }
+}
+
+async function done(work: Promise<unknown>): Promise<StatementResult> {
+  await work
+  return DONE
+}
+
+async function createDatabase(name: string, ifNotExists: boolean, deps: StatementDeps): Promise<void> {
+  if (deps.catalog.databases().includes(name) || name === 'system' || name === 'information_schema') {
+    if (ifNotExists) return
+    throw new EngineError('DATABASE_ALREADY_EXISTS', `Database ${name} already exists.`)
+  }
+  await deps.catalog.createDatabase(name)
+}
+
+async function deleteRows(statement: Delete, context: QueryContext, deps: StatementDeps): Promise<void> {
+  const object = deps.catalog.require(statement.from, context.database)
+  if (object.kind !== 'stream') throw notSupported(`DELETE FROM a ${object.kind.replaceAll('_', ' ')}`)
+  await deps.store.delete(object, storeExpr(statement.where, deps))
+}
+
+async function optimize(statement: Optimize, context: QueryContext, deps: StatementDeps): Promise<void> {
+  const object = deps.catalog.require(statement.name, context.database)
+  if (object.kind !== 'stream') throw notSupported(`OPTIMIZE of a ${object.kind.replaceAll('_', ' ')}`)
+  const final = statement.final ? ' FINAL' : ''
+  await deps.chdb.run(`OPTIMIZE TABLE ${historyTable(object)}${final}`)
+  if (isKeyed(object)) await deps.chdb.run(`OPTIMIZE TABLE ${currentTable(object)}${final}`)
+}
+
+/** Commands that mean nothing here but do no harm: everything is always flushed and loaded. */
+const NO_OPERATION = new Set(['RELOAD FUNCTIONS', 'RELOAD FUNCTION', 'FLUSH LOGS', 'RELOAD CONFIG'])
+
+async function system(statement: SystemStatement, context: QueryContext, deps: StatementDeps): Promise<void> {
+  if (NO_OPERATION.has(statement.command)) return
+  const pause = /^PAUSE MATERIALIZED VIEW$/.test(statement.command)
+  const resume = /^(?:RESUME|RECOVER) MATERIALIZED VIEW$/.test(statement.command)
+  if (!(pause || resume) || !statement.target) throw notSupported(`SYSTEM ${statement.command}`)
+  const view = deps.catalog.require(statement.target, context.database)
+  if (view.kind !== 'materialized_view') {
+    throw new EngineError(
+      'INCORRECT_QUERY',
+      `${view.name.database}.${view.name.name} is not a materialized view`,
+    )
+  }
+  await (pause ? deps.runtime.pauseView(view) : deps.runtime.resumeView(view))
+}
+
+function statementName(statement: Statement): string {
+  if (statement.kind === 'opaque')
+    return `The statement "${statement.text.split(' ').slice(0, 3).join(' ')} …"`
+  if (statement.kind === 'access') return statement.text.split(' ').slice(0, 2).join(' ')
+  return statement.kind.replaceAll('_', ' ').toUpperCase()
+}

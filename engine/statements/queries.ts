@@ -1,0 +1,94 @@
+/** SELECT, EXPLAIN, KILL QUERY. */
+import type { Explain, KillQuery, Query, Select } from '../../dialect/ast.js'
+import { printStatement } from '../../dialect/index.js'
+import type { QueryContext, StatementResult } from '../contracts.js'
+import type { StatementDeps } from './deps.js'
+import { settingsText } from './deps.js'
+import { notSupported } from './errors.js'
+import { jsonRelation, jsonResult } from './json_rows.js'
+import { checkQuerySettings } from './settings.js'
+import { PROCESS_SHAPE, processRows } from './system_relations.js'
+
+export async function select(
+  query: Query,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<StatementResult> {
+  if (query.intoOutfile !== undefined) throw notSupported('INTO OUTFILE')
+  const inForce = withSettings(query, context)
+  const { format } = query
+  if (deps.runtime.isStreaming(query, inForce)) {
+    return { kind: 'stream', query: await deps.runtime.start(query, inForce), format }
+  }
+  const plan = await deps.planner.plan(query, inForce)
+  return { kind: 'rows', columns: plan.columns, sql: plan.sql, release: () => plan.release(), format }
+}
+
+/** The request's settings, then the query's own. Throws 115. */
+export function withSettings(query: Query, context: QueryContext): QueryContext {
+  const own = settingsText(query.settings)
+  checkQuerySettings(own)
+  const settings = { ...context.settings, ...own }
+  return { ...context, settings, tableMode: context.tableMode || settings.query_mode === 'table' }
+}
+
+export async function explain(
+  statement: Explain,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<StatementResult> {
+  const lines = await explained(statement, context, deps)
+  return jsonResult(
+    { explain: 'string' },
+    lines.map((line) => [line]),
+    statement.format,
+  )
+}
+
+async function explained(statement: Explain, context: QueryContext, deps: StatementDeps): Promise<string[]> {
+  const { variant, statement: inner } = statement
+  if (variant === 'syntax') return printStatement(inner, { pretty: true }).split('\n')
+  if (variant === 'ast')
+    return JSON.stringify(inner, (key, value) => (key === 'span' ? undefined : value), 2).split('\n')
+  if (inner.kind !== 'query')
+    throw notSupported(`EXPLAIN of ${inner.kind.replaceAll('_', ' ').toUpperCase()}`)
+  const inForce = withSettings(inner.query, context)
+  if (deps.runtime.isStreaming(inner.query, inForce)) return deps.runtime.explain(inner.query, inForce)
+  const plan = await deps.planner.plan(inner.query, inForce)
+  try {
+    const kind = { plan: 'PLAN', pipeline: 'PIPELINE', estimate: 'ESTIMATE', query_tree: 'QUERY TREE' }[
+      variant
+    ]
+    const rows = await deps.chdb.rows<unknown[]>(`EXPLAIN ${kind} ${plan.sql}`)
+    return rows.map((row) => row.map(String).join('\t'))
+  } finally {
+    await plan.release()
+  }
+}
+
+/** Answers with the queries it stops; their clients see 394. */
+export async function killQuery(
+  statement: KillQuery,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<StatementResult> {
+  const others = jsonRelation(PROCESS_SHAPE, processRows(deps))
+  const columns = ['query_id', 'user', 'query']
+  const choice: Select = {
+    kind: 'select',
+    with: [],
+    columns: columns.map((name) => ({ kind: 'column', path: [name] })),
+    from: { kind: 'raw_table', sql: others.sql, columns: others.columns },
+    where: statement.where,
+  }
+  const plan = await deps.planner.plan(choice, { ...context, tableMode: true })
+  const rows = await deps.chdb.rows<[string, string, string]>(plan.sql)
+  await plan.release()
+  const chosen = rows.filter(([id]) => id !== context.queryId)
+  if (statement.mode !== 'test') for (const [id] of chosen) deps.queries.kill(id)
+  return jsonResult(
+    { kill_status: 'string', query_id: 'string', user: 'string', query: 'string' },
+    chosen.map((row) => ['waiting', ...row]),
+    statement.format,
+  )
+}

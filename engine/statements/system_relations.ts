@@ -1,0 +1,322 @@
+/** `system.*`: what the engine tells about itself, as relations that queries can read. */
+import type { QualifiedName } from '../../dialect/ast.js'
+import { functionNames, isAggregateFunction, printStatement } from '../../dialect/index.js'
+import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
+import { PROTON_VERSION } from '../errors.js'
+import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
+import type { StatementDeps } from './deps.js'
+import { jsonRelation, type RowShape } from './json_rows.js'
+import { showCreate } from './show_create.js'
+
+export const PROCESS_SHAPE: RowShape = {
+  is_initial_query: 'uint8',
+  user: 'string',
+  query_id: 'string',
+  elapsed: 'float64',
+  is_cancelled: 'uint8',
+  result_rows: 'uint64',
+  query: 'string',
+  query_kind: 'string',
+  current_database: 'string',
+  is_streaming: 'bool',
+}
+
+export function processRows(deps: Pick<StatementDeps, 'queries'>): unknown[][] {
+  return deps.queries
+    .list()
+    .map((query) => [
+      1,
+      query.user,
+      query.id,
+      (Date.now() - query.startedAt) / 1000,
+      query.abort.signal.aborted ? 1 : 0,
+      query.resultRows,
+      query.text,
+      /^\s*(\w+)/.exec(query.text)?.[1]?.toLowerCase() ?? '',
+      query.database,
+      query.kind === 'streaming',
+    ])
+}
+
+const ENGINES: Record<Exclude<CatalogObject['kind'], 'function'>, string> = {
+  stream: 'Stream',
+  external_stream: 'ExternalStream',
+  random_stream: 'Random',
+  view: 'View',
+  materialized_view: 'MaterializedView',
+}
+
+interface TableSize {
+  rows: number
+  bytes: number
+}
+
+/** Rows and bytes per table of the store. */
+async function tableSizes(deps: Pick<StatementDeps, 'chdb'>): Promise<Map<string, TableSize>> {
+  const rows = await deps.chdb.rows<[string, string, string]>(
+    `SELECT concat(database, '.', name), toString(ifNull(total_rows, 0)), toString(ifNull(total_bytes, 0)) FROM system.tables WHERE database = '${STORE_DATABASE}'`,
+  )
+  return new Map(rows.map(([name, count, bytes]) => [name, { rows: Number(count), bytes: Number(bytes) }]))
+}
+
+/** Rows of a keyed stream count superseded versions until they are merged away: an upper bound, cheap to have. */
+function sizeOf(
+  object: CatalogObject,
+  sizes: Map<string, TableSize>,
+  deps: StatementDeps,
+): TableSize | undefined {
+  if (object.kind === 'materialized_view') {
+    const target = deps.catalog.find(object.target)
+    return target && sizeOf(target, sizes, deps)
+  }
+  if (object.kind !== 'stream') return undefined
+  const history = sizes.get(historyTable(object)) ?? { rows: 0, bytes: 0 }
+  const current = isKeyed(object) ? sizes.get(currentTable(object)) : undefined
+  return { rows: (current ?? history).rows, bytes: history.bytes + (current?.bytes ?? 0) }
+}
+
+async function tables(deps: StatementDeps): Promise<Relation> {
+  const sizes = await tableSizes(deps)
+  const rows = visible(deps).map((object) => {
+    const size = sizeOf(object, sizes, deps)
+    const key = object.kind === 'stream' ? object.primaryKey.join(', ') : ''
+    return [
+      object.name.database,
+      object.name.name,
+      object.uuid,
+      ENGINES[object.kind],
+      object.kind === 'stream' ? object.mode : '',
+      key,
+      key,
+      size?.rows ?? null,
+      size?.bytes ?? null,
+      showCreate(object),
+      object.statement?.comment ?? '',
+      Math.floor(object.createdAt / 1000),
+    ]
+  })
+  return jsonRelation(
+    {
+      database: 'string',
+      name: 'string',
+      uuid: 'uuid',
+      engine: 'string',
+      mode: 'string',
+      primary_key: 'string',
+      sorting_key: 'string',
+      total_rows: 'nullable(uint64)',
+      total_bytes: 'nullable(uint64)',
+      create_table_query: 'string',
+      comment: 'string',
+      metadata_modification_time: "datetime('UTC')",
+    },
+    rows,
+  )
+}
+
+function visible(deps: StatementDeps) {
+  return deps.catalog.list().filter((object) => !(object.kind === 'stream' && object.owner !== undefined))
+}
+
+function columns(deps: StatementDeps): Relation {
+  const rows = visible(deps).flatMap((object) =>
+    object.columns.map((column, i) => [
+      object.name.database,
+      object.name.name,
+      column.name,
+      column.type,
+      i + 1,
+      column.default?.kind.toUpperCase() ?? '',
+      column.default?.sql ?? '',
+      column.comment ?? '',
+      object.kind === 'stream' && object.primaryKey.includes(column.name) ? 1 : 0,
+      column.codec ? `CODEC(${column.codec})` : '',
+    ]),
+  )
+  return jsonRelation(
+    {
+      database: 'string',
+      table: 'string',
+      name: 'string',
+      type: 'string',
+      position: 'uint64',
+      default_kind: 'string',
+      default_expression: 'string',
+      comment: 'string',
+      is_in_primary_key: 'uint8',
+      compression_codec: 'string',
+    },
+    rows,
+  )
+}
+
+function functions(deps: StatementDeps): Relation {
+  const builtIn = [...functionNames()].map((name) => [
+    name,
+    isAggregateFunction(name) ? 1 : 0,
+    0,
+    '',
+    '',
+    'System',
+    '',
+  ])
+  const own = deps.catalog.functions().map(({ name, statement }) => {
+    const sql = statement.body.language === 'sql'
+    return [
+      name.name,
+      statement.aggregate ? 1 : 0,
+      0,
+      '',
+      sql ? printStatement(statement) : '',
+      sql ? 'SQLUserDefined' : 'ExecutableUserDefined',
+      '',
+    ]
+  })
+  return jsonRelation(
+    {
+      name: 'string',
+      is_aggregate: 'uint8',
+      case_insensitive: 'uint8',
+      alias_to: 'string',
+      create_query: 'string',
+      origin: 'string',
+      description: 'string',
+    },
+    [...builtIn, ...own].sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)),
+  )
+}
+
+function settings(context: QueryContext): Relation {
+  const names = Object.keys(context.settings).sort()
+  return jsonRelation(
+    { name: 'string', value: 'string', changed: 'uint8' },
+    names.map((name) => [name, context.settings[name] ?? '', name in context.settings ? 1 : 0]),
+  )
+}
+
+/** How a view does: rows it has still to read of all its sources, and what went wrong last. */
+export function viewLag(status: ViewStatus): number {
+  return status.sources.reduce((sum, source) => sum + Math.max(0, source.available - source.processed), 0)
+}
+
+function viewStatus(deps: StatementDeps): Relation {
+  const rows = deps.catalog.list().flatMap((view) => {
+    if (view.kind !== 'materialized_view') return []
+    const status = deps.runtime.status(view)
+    return [
+      [
+        view.name.database,
+        view.name.name,
+        view.uuid,
+        status?.state ?? 'failed',
+        `${view.target.database}.${view.target.name}`,
+        status ? viewLag(status) : 0,
+        status?.rowsIn ?? 0,
+        status?.rowsOut ?? 0,
+        status?.batches ?? 0,
+        status?.lastError ?? '',
+        status?.lastBatchAt ?? 0,
+        JSON.stringify(status?.sources ?? []),
+      ],
+    ]
+  })
+  return jsonRelation(
+    {
+      database: 'string',
+      name: 'string',
+      uuid: 'uuid',
+      state: 'string',
+      target: 'string',
+      lag: 'uint64',
+      rows_in: 'uint64',
+      rows_out: 'uint64',
+      batches: 'uint64',
+      last_error: 'string',
+      last_batch_at: "datetime64(3, 'UTC')",
+      sources: 'string',
+    },
+    rows,
+  )
+}
+
+async function streamMetrics(deps: StatementDeps): Promise<Relation> {
+  const sizes = await tableSizes(deps)
+  const rows = visible(deps).map((object) => {
+    const target = object.kind === 'materialized_view' ? deps.catalog.find(object.target) : object
+    const size = sizeOf(object, sizes, deps)
+    return [
+      object.name.database,
+      object.name.name,
+      object.kind,
+      target?.kind === 'stream' ? target.mode : '',
+      size?.rows ?? 0,
+      size?.bytes ?? 0,
+      target?.kind === 'stream' ? deps.store.lastSn(target) : 0,
+      object.kind === 'external_stream' ? deps.external.rejected(object.name) : 0,
+    ]
+  })
+  return jsonRelation(
+    {
+      database: 'string',
+      name: 'string',
+      kind: 'string',
+      mode: 'string',
+      rows: 'uint64',
+      bytes: 'uint64',
+      last_sn: 'uint64',
+      rejected: 'uint64',
+    },
+    rows,
+  )
+}
+
+/** Relations that other rooms keep: dead letters. */
+export interface ForeignRelations {
+  deadLetters(): Relation
+}
+
+/** Undefined for names that do not exist. */
+export async function systemRelation(
+  name: QualifiedName,
+  context: QueryContext,
+  deps: StatementDeps,
+  foreign: ForeignRelations,
+): Promise<Relation | undefined> {
+  if (name.database !== 'system') return undefined
+  switch (name.name) {
+    case 'one':
+      return { sql: '(SELECT dummy FROM system.one)', columns: ['dummy'] }
+    case 'numbers':
+      return { sql: '(SELECT number FROM system.numbers)', columns: ['number'] }
+    case 'databases':
+      return jsonRelation(
+        { name: 'string' },
+        deps.catalog.databases().map((database) => [database]),
+      )
+    case 'tables':
+    case 'streams':
+      return tables(deps)
+    case 'columns':
+      return columns(deps)
+    case 'functions':
+      return functions(deps)
+    case 'settings':
+      return settings(context)
+    case 'processes':
+      return jsonRelation(PROCESS_SHAPE, processRows(deps))
+    case 'view_status':
+    case 'materialized_views':
+      return viewStatus(deps)
+    case 'stream_metrics':
+      return streamMetrics(deps)
+    case 'dead_letters':
+      return foreign.deadLetters()
+    case 'build_options':
+      return jsonRelation({ name: 'string', value: 'string' }, [
+        ['VERSION_DESCRIBE', `v${PROTON_VERSION}`],
+        ['EDITION', 'embedded'],
+      ])
+    default:
+      return undefined
+  }
+}
