@@ -125,7 +125,7 @@ function resolveNeeds(one: Declared, byKey: Map<ObjectKey, Declared>, project: P
   for (const name of needs.functions) {
     const key = objectKey('function', name)
     if (byKey.has(key)) keys.add(key)
-    else if (!isKnownFunction(name)) checkFunction(one, name, project)
+    else if (!isKnownFunction(name)) checkFunction(one, name, byKey)
   }
   keys.delete(one.key)
   return [...keys]
@@ -147,11 +147,9 @@ function unknownName(one: Declared, name: QualifiedName, byKey: Map<ObjectKey, D
 }
 
 /** A function of a newer engine may be unknown here, but one that is nearly called like the project's is a slip. */
-function checkFunction(one: Declared, name: string, project: Project): void {
-  const nearest = nearestName(
-    name,
-    project.functions.map((rendered) => rendered.name),
-  )
+function checkFunction(one: Declared, name: string, byKey: Map<ObjectKey, Declared>): void {
+  const own = [...byKey.values()].filter(({ kind }) => kind === 'function').map((other) => other.name)
+  const nearest = nearestName(name, own)
   if (nearest)
     throw new UserError('PROJECT_UNKNOWN_NAME', `'${one.name}' calls '${name}', which is not known.`, {
       where: one.where,
@@ -177,8 +175,8 @@ function compileObject(one: Declared, dependsOn: ObjectKey[], edition: Edition):
     name: one.name,
     kind: one.kind,
     statement,
-    sql: statementText(statement),
-    hash: statementHash(statement),
+    sql: statementText(statement, edition),
+    hash: statementHash(statement, edition),
     dependsOn,
     source: one.where,
     notes,

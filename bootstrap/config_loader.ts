@@ -88,7 +88,7 @@ export async function loadModule(path: string, code: string): Promise<Record<str
 
 /** Packages are imported, not bundled: by their full path, since the bundle lies in a temporary folder. */
 function resolvePackage(name: string, importer: string): { path: string; external: boolean } {
-  if (name === 'tpctl') return { path: ownEntry(), external: false }
+  if (/^tpctl(\/udfs?)?$/.test(name)) return { path: ownEntry(), external: false }
   for (const from of [importer, fileURLToPath(import.meta.url)]) {
     try {
       const found = createRequire(from).resolve(name)

@@ -228,7 +228,7 @@ function operationsOf(
     if (verdict.record) return [{ key, name, kind, type: 'record', statements: [], object }]
     if (verdict.action === 'alter')
       return [{ key, name, kind, type: 'alter', statements: verdict.statements!, object }]
-    const sql = verdict.inPlace ? createOrReplace(object.statement) : object.sql
+    const sql = verdict.inPlace ? createOrReplace(object.statement, deployment.edition) : object.sql
     return [{ key, name, kind, type: 'create', statements: [sql], object }]
   })
   return [...dropped, ...forgotten, ...made]

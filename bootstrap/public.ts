@@ -1,2 +1,3 @@
-/** What a project imports from the package `tpctl`: the config's types. */
+/** What a project imports from the package `tpctl`. */
+export * from '../udfs/runtime/index.js'
 export { defineConfig, type TpctlConfigInput } from './config.js'

@@ -2,6 +2,7 @@ import {
   type CreateStream,
   createdObject,
   type Drop,
+  type Edition,
   type ObjectKind,
   parseStatement,
   parseStatements,
@@ -38,17 +39,17 @@ export function deployableObject(statement: Statement): { kind: ObjectKind; name
   return DEPLOYABLE.has(created.kind) ? { kind: created.kind, name } : undefined
 }
 
-/** Canonical text, ready to be sent. */
-export function statementText(statement: Statement): string {
-  return printStatement(statement)
+/** Canonical text in the spelling of an edition, ready to be sent. */
+export function statementText(statement: Statement, edition: Edition): string {
+  return printStatement(statement, { edition })
 }
 
 /**
  * Hash of what a statement means: comments in it, and whether it says IF NOT EXISTS or OR REPLACE, make no
  * difference.
  */
-export function statementHash(statement: Statement): string {
-  return fingerprint(printStatement(bare(statement)))
+export function statementHash(statement: Statement, edition: Edition): string {
+  return fingerprint(statementText(bare(statement), edition))
 }
 
 function bare(statement: Statement): Statement {
@@ -59,10 +60,10 @@ function bare(statement: Statement): Statement {
 }
 
 /** The text that replaces a view or function in place. */
-export function createOrReplace(statement: Statement): string {
+export function createOrReplace(statement: Statement, edition: Edition): string {
   if (statement.kind !== 'create_view' && statement.kind !== 'create_function')
-    return printStatement(statement)
-  return printStatement({ ...statement, orReplace: true, ifNotExists: false })
+    return statementText(statement, edition)
+  return statementText({ ...statement, orReplace: true, ifNotExists: false }, edition)
 }
 
 /** What DROP calls an object: Proton has no words of their own for most kinds. */
