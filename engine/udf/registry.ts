@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { CreateFunction } from '../../dialect/ast.js'
@@ -8,7 +8,7 @@ import { EngineError } from '../errors.js'
 import { bundleWorker } from './bundle.js'
 import { failureError } from './errors.js'
 import { checkFunctionName, storeName } from './names.js'
-import { type PublishedFunction, publicationXml, storeConfigXml } from './store_config.js'
+import { type Launcher, type PublishedFunction, publicationXml, storeConfigXml } from './store_config.js'
 import { storeType, valueType } from './types.js'
 import { decodeFailure, type FunctionSpec, type ValueType } from './worker/spec.js'
 
@@ -56,11 +56,13 @@ interface Published {
  * they were planned with. One previous version is kept for them.
  */
 export async function openUdfRegistry(options: UdfOptions): Promise<OpenUdfRegistry> {
-  const dir = resolve(options.dir)
+  let dir = resolve(options.dir)
   await rm(dir, { recursive: true, force: true })
   // Specs hold the keys of remote functions: nobody else may read here.
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await chmod(dir, 0o700)
+  // Children may read this folder only, and that is decided on real paths.
+  dir = await realpath(dir)
   for (const folder of ['functions', 'specs', 'scripts']) await mkdir(join(dir, folder))
   await bundleWorker(join(dir, 'scripts'))
   const registry = new Registry(dir, options)
@@ -94,12 +96,11 @@ class Registry implements OpenUdfRegistry {
 
   async prepare(): Promise<void> {
     await writeFile(join(this.#dir, 'store.xml'), `<clickhouse>\n${this.configElements}</clickhouse>\n`)
-    const launcher = ['exec', shellQuote(process.execPath), ...this.#nodeFlags().map(shellQuote)]
-    await writeFile(
-      join(this.#dir, 'scripts', 'run'),
-      `#!/bin/sh\n${launcher.join(' ')} ${shellQuote(join(this.#dir, 'scripts', 'worker.cjs'))} "$@"\n`,
-      { mode: 0o700 },
-    )
+    const worker = join(this.#dir, 'scripts', 'worker.cjs')
+    for (const [name, flags] of Object.entries(this.#launchers())) {
+      const command = [process.execPath, ...flags, worker].map(shellQuote).join(' ')
+      await writeFile(join(this.#dir, 'scripts', name), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o700 })
+    }
   }
 
   attach(chdb: Pick<Chdb, 'run'>): void {
@@ -200,6 +201,7 @@ class Registry implements OpenUdfRegistry {
           name: chName,
           args: spec.args.map((arg) => ({ name: arg.name, type: storeType(arg.type) })),
           returns: storeType(returns),
+          launcher: spec.body.kind === 'remote' ? 'remote' : 'javascript',
           readTimeoutMs: limitMs + STORE_GRACE_MS,
           processes: this.#processes,
         }),
@@ -274,6 +276,7 @@ class Registry implements OpenUdfRegistry {
         await this.#publish(chName, {
           name: chName,
           ...signature,
+          launcher: 'javascript',
           readTimeoutMs: this.#timeLimitMs + STORE_GRACE_MS,
           processes: this.#processes,
         }),
@@ -320,7 +323,7 @@ class Registry implements OpenUdfRegistry {
   async #check(specPath: string): Promise<{ customEmit: boolean; resumable: boolean }> {
     try {
       const { stdout } = await promisify(execFile)(
-        join(this.#dir, 'scripts', 'run'),
+        join(this.#dir, 'scripts', 'javascript'),
         [basename(specPath, '.json'), '--check'],
         {
           timeout: this.#timeLimitMs,
@@ -347,18 +350,20 @@ class Registry implements OpenUdfRegistry {
     await this.#chdb.run('SYSTEM RELOAD FUNCTIONS', { format: 'Null' })
   }
 
-  /** A child reads its folder and nothing else, writes nothing, starts nothing, loads no native code. */
-  #nodeFlags(): string[] {
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission'
-    return [
+  /**
+   * How children start: they read their folder and nothing else, write nothing, start nothing, load no native
+   * code; where Node can tell, only remote functions use the network.
+   */
+  #launchers(): Record<Launcher, string[]> {
+    const known = process.allowedNodeEnvironmentFlags
+    const javascript = [
       '--no-warnings',
       `--max-old-space-size=${this.#heapMb}`,
       '--max-semi-space-size=8',
-      permission,
+      known.has('--permission') ? '--permission' : '--experimental-permission',
       `--allow-fs-read=${this.#dir}/*`,
     ]
+    return { javascript, remote: known.has('--allow-net') ? [...javascript, '--allow-net'] : javascript }
   }
 }
 

@@ -1,7 +1,11 @@
 /** Configuration of the store, as XML. */
 
+/** The scripts that start a child, by what the child may do. */
+export type Launcher = 'javascript' | 'remote'
+
 export interface PublishedFunction {
   name: string
+  launcher: Launcher
   args: { name: string; type: string }[]
   returns: string
   readTimeoutMs: number
@@ -26,7 +30,7 @@ export function publicationXml(fn: PublishedFunction): string {
     ['return_type', fn.returns],
     ['return_name', 'result'],
     ['format', 'RowBinary'],
-    ['command', `run ${fn.name}`],
+    ['command', `${fn.launcher} ${fn.name}`],
     ['execute_direct', 1],
     ['send_chunk_header', 1],
     ['pool_size', fn.processes],

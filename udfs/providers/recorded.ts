@@ -10,6 +10,7 @@ import type { Provider } from '../runtime/define.js'
 export function recordedProvider(): Provider {
   return {
     name: 'recorded',
+    free: true,
     lookup: async (address) => JSON.stringify(syntheticSecurity(address)),
   }
 }

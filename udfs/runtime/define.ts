@@ -49,6 +49,8 @@ export interface Provider {
   readonly name: string
   /** The plan's limit; undefined where none is needed (no network). */
   readonly requestsPerSecond?: number
+  /** Its answers cost nothing: they never displace another provider's in the cache. */
+  readonly free?: boolean
   lookup(key: string, signal: AbortSignal): Promise<string>
   close?(): Promise<void>
 }

@@ -1,10 +1,11 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scalarCallText } from '../../../engine/udf/index.js'
 import { aggregate, type Harness, javascript, openHarness } from './harness.js'
 
 let h: Harness
 beforeAll(async () => {
-  h = await openHarness({ timeLimitMs: 1000 })
+  h = await openHarness({ timeLimitMs: 2000 })
 })
 afterAll(() => h.close())
 
@@ -210,14 +211,14 @@ describe('a JavaScript function that fails', () => {
       'function t7(a){ for(;;); }',
       't7',
       159,
-      "call JavaScript UDF 't7' failed: it ran for more than 1000 ms and was stopped",
+      "call JavaScript UDF 't7' failed: it ran for more than 2000 ms and was stopped",
     ],
     [
       'loops in a promise job',
       'function t8(a){ Promise.resolve().then(() => { for(;;); }); return a }',
       't8',
       159,
-      "call JavaScript UDF 't8' failed: it ran for more than 1000 ms and was stopped",
+      "call JavaScript UDF 't8' failed: it ran for more than 2000 ms and was stopped",
     ],
   ]
   for (const [what, source, name, code, message] of cases) {
@@ -256,6 +257,24 @@ describe('a JavaScript function that fails', () => {
         })
       }
     })
+  })
+})
+
+describe('a process of a function', () => {
+  const children = async () => {
+    const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))
+    const lines = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    )
+    return lines.filter((line) => line.includes('worker.cjs') && line.includes('udf_short_lived_v')).length
+  }
+
+  it.skipIf(process.platform !== 'linux')('ends when the function is gone', async () => {
+    const f = await define('short_lived', 'a int', 'int', 'function short_lived(a){ return a }')
+    await h.rows(`SELECT ${f}(1)`)
+    expect(await children()).toBeGreaterThan(0)
+    await h.registry.remove('short_lived')
+    await expect.poll(children, { timeout: 10_000 }).toBe(0)
   })
 })
 

@@ -198,6 +198,23 @@ describe('requests to the provider', () => {
   })
 })
 
+describe('answers that cost nothing', () => {
+  it('do not displace those that did', async () => {
+    const stream = new FakeStream()
+    const real = await open({ cache: cacheOn(stream) })
+    const [paid] = await ask(real, [address(1)])
+    await real.close()
+    const recorded = await open({ provider: 'recorded', cache: cacheOn(stream) })
+    const [free] = await ask(recorded, [address(1), address(2)])
+    expect(free).toMatchObject({ provider: 'recorded' })
+    await recorded.close()
+    expect(stream.rowsByKey.get(address(2))).toMatchObject({ provider: 'recorded' })
+    const again = await open({ cache: cacheOn(stream) })
+    expect(await ask(again, [address(1)])).toEqual([paid])
+    expect(birdeye.seen).toHaveLength(1)
+  })
+})
+
 describe('a provider in trouble', () => {
   const passing = ['tooMany', 'broken', 'html', 'cutOff', 'shortJson', 'hangUp'] as const
   for (const what of passing) {
@@ -309,7 +326,7 @@ describe('the persisted cache', () => {
     const stream = new FakeStream()
     stream.failures = 2
     const errors: string[] = []
-    const cache = cacheOn(stream, { onError: (what) => errors.push(what) })
+    const cache = cacheOn(stream, { onError: (what) => errors.push(what), reloadMs: 60_000 })
     const gateway = await open({ cache })
     expect((await ask(gateway, [address(1)]))[0]!.success).toBe(true)
     await cache.flush()

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Provider } from '../define.js'
 import { ProviderFailure } from '../provider.js'
-import type { AnswerCache } from './cache.js'
+import type { AnswerCache, CachedAnswer } from './cache.js'
 import { type Clock, type RateLimiter, SYSTEM_CLOCK } from './limiter.js'
 import type { GatewayMetrics } from './metrics.js'
 
@@ -81,11 +81,11 @@ export class Lookups {
     const { provider, metrics, name } = this.#options
     const distinct = [...new Set(keys.filter((key) => typeof key === 'string'))]
     metrics.rows.inc({ function: name }, keys.length)
-    const cached = await this.#options.cache.get(distinct).catch(() => new Map())
     const timeout = AbortSignal.timeout(deadlineMs)
     const late = new Promise<undefined>((resolve) =>
       timeout.addEventListener('abort', () => resolve(undefined), { once: true }),
     )
+    const cached = (await Promise.race([this.#read(distinct), late])) ?? new Map<string, CachedAnswer>()
 
     const answers = new Map<string, string>()
     await Promise.all(
@@ -139,7 +139,7 @@ export class Lookups {
   }
 
   async #request(key: string): Promise<string> {
-    const { provider, limiter, attempts, cache } = this.#options
+    const { limiter, attempts } = this.#options
     for (let attempt = 1; ; attempt++) {
       this.#throwIfParked()
       // Parked while waiting for the turn: those behind the one that met the limit send nothing.
@@ -151,9 +151,7 @@ export class Lookups {
       this.#throwIfParked()
       try {
         const value = await this.#ask(key)
-        await cache
-          .put([{ key, value, provider: provider.name, fetchedAt: Date.now() }])
-          .catch(() => undefined)
+        await this.#keep(key, value)
         return value
       } catch (error) {
         const failure = error instanceof ProviderFailure ? error : undefined
@@ -162,6 +160,17 @@ export class Lookups {
         await this.#afterFailure(key, failure, attempt, attempts)
       }
     }
+  }
+
+  async #read(keys: readonly string[]): Promise<Map<string, CachedAnswer>> {
+    return this.#options.cache.get(keys).catch(() => new Map())
+  }
+
+  async #keep(key: string, value: string): Promise<void> {
+    const { cache, provider } = this.#options
+    const held = (await this.#read([key])).get(key)
+    if (provider.free && held && held.provider !== provider.name) return
+    await cache.put([{ key, value, provider: provider.name, fetchedAt: Date.now() }]).catch(() => undefined)
   }
 
   async #ask(key: string): Promise<string> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProtonClient } from '../../../driver/index.js'
 import type { RemoteFunction } from '../define.js'
 import { type AnswerCache, type CachedAnswer, memoryCache } from './cache.js'
@@ -11,10 +12,10 @@ export interface CacheStore {
 /** The driver as a cache store. */
 export function driverStore(client: ProtonClient): CacheStore {
   return {
-    rows: (sql) => client.rows(sql, { timeoutMs: LOAD_TIMEOUT_MS }),
+    rows: (sql) => client.rows(sql, { timeoutMs: STORE_TIMEOUT_MS }),
     insert: async (stream, rows) => {
       // Keyed by its key: the same row twice is the same row.
-      await client.insert(stream, rows, { repeatable: true, timeoutMs: LOAD_TIMEOUT_MS })
+      await client.insert(stream, rows, { repeatable: true, timeoutMs: STORE_TIMEOUT_MS })
     },
   }
 }
@@ -26,20 +27,24 @@ export interface StreamCacheOptions {
   /** Rows of one write, and how long a row waits for company. */
   batchRows?: number
   flushMs?: number
+  /** Pause between attempts to read the stream. Default 500 ms. */
+  reloadMs?: number
   onError?: (what: string, error: unknown) => void
 }
 
-const LOAD_TIMEOUT_MS = 2000
-const RELOAD_MS = 5000
+const STORE_TIMEOUT_MS = 5000
+/** How long a call waits for the stream to be read: less than its deadline, and long enough to spare a request. */
+const LOAD_WAIT_MS = 4000
+const DEFAULT_RELOAD_MS = 500
 const DEFAULT_ENTRIES = 100_000
 const DEFAULT_BATCH_ROWS = 500
 const DEFAULT_FLUSH_MS = 200
 const RETRY_FLUSH_MS = 2000
 
 /**
- * Answers kept in a keyed stream, so that a restart costs nothing. The stream is read once, on first use, into
- * memory; written answers follow in the background. It may not exist yet, and the engine may be away: then
- * reading is tried again at most every five seconds, and rows wait to be written.
+ * Answers kept in a keyed stream, so that a restart costs nothing. The stream is read once into memory, at the
+ * start; written answers follow in the background. It may not exist yet, and the engine may be away: then
+ * reading is tried again with the next calls, and rows wait to be written.
  */
 export function streamCache(options: StreamCacheOptions): AnswerCache & { flush(): Promise<void> } {
   const { store, table } = options
@@ -75,7 +80,7 @@ export function streamCache(options: StreamCacheOptions): AnswerCache & { flush(
     if (loaded) return
     if (!loading) {
       const now = performance.now()
-      if (now - lastTry < RELOAD_MS) return
+      if (now - lastTry < (options.reloadMs ?? DEFAULT_RELOAD_MS)) return
       lastTry = now
       loading = load()
         .catch((error: unknown) => report('reading the cache', error))
@@ -83,7 +88,7 @@ export function streamCache(options: StreamCacheOptions): AnswerCache & { flush(
           loading = undefined
         })
     }
-    await loading
+    await Promise.race([loading, sleep(LOAD_WAIT_MS, undefined, { ref: false })])
   }
 
   function schedule(ms: number): void {
@@ -120,6 +125,7 @@ export function streamCache(options: StreamCacheOptions): AnswerCache & { flush(
     return writing
   }
 
+  void ensureLoaded()
   return {
     async get(keys) {
       await ensureLoaded()
