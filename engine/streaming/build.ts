@@ -10,16 +10,20 @@ import { emitPolicy, refuseEmit } from './emit.js'
 import { EnrichJoin, type JoinInput, type Lookup } from './enrich_join.js'
 import { GlobalAggregate } from './global_aggregate.js'
 import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_streaming.js'
+import { joinCondition } from './join_keys.js'
+import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
 import { everything, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
 import type { Operator, Source } from './operator.js'
 import { walk } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { Project } from './project.js'
+import { withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
+import { StreamJoin } from './stream_join.js'
 import { conjuncts, functionsOf, settingsOf } from './syntax.js'
 import { Union } from './union.js'
 import { WindowAggregate } from './window_aggregate.js'
@@ -48,12 +52,19 @@ interface Place {
   settings: Record<string, string>
   /** Conditions on `_tp_time` that hold for all rows wanted from here. */
   time: Expr[]
+  /** What WHERE demands, for the right sides of joins. */
+  terms: Expr[]
 }
 
 /** A continuous query as operators. The root's LIMIT is the caller's business. */
 export async function build(pipe: Pipe, query: Query): Promise<{ root: Operator; scans: Scan[] }> {
   const builder = new Builder(pipe)
-  const root = await builder.query(query, { ctes: NO_CTES, settings: pipe.context.settings, time: [] })
+  const root = await builder.query(query, {
+    ctes: NO_CTES,
+    settings: pipe.context.settings,
+    time: [],
+    terms: [],
+  })
   return { root, scans: builder.scans }
 }
 
@@ -79,13 +90,12 @@ class Builder {
     refuseStateful(select)
     const aliases = tableNames(select.from)
     const inherited = passesTime(select) ? outer.time : []
+    const terms = [...conjuncts(select.where), ...conjuncts(select.prewhere)]
     const place: Place = {
       ctes: withCtes(select, outer.ctes),
       settings: { ...outer.settings, ...settingsOf(select.settings) },
-      time: [
-        ...inherited,
-        ...timeConditions([...conjuncts(select.where), ...conjuncts(select.prewhere)], aliases),
-      ],
+      time: [...inherited, ...timeConditions(terms, aliases)],
+      terms,
     }
     const { source } = await this.from(select.from, place)
     if (isAggregation(select, this.pipe.env)) return this.#aggregate(select, source)
@@ -199,11 +209,64 @@ class Builder {
       throw unsupported(`${join.strictness.toUpperCase()} JOIN of streams`)
     }
     const left = await this.from(join.left, place)
-    const lookup = await this.#lookup(join, left, place)
+    const ranged = { ...join, on: join.on && withinRange(join.on, join, place.settings) }
+    const right = await this.#appendSide(join, left, place)
+    if (right && (join.strictness ?? 'all') === 'all') return this.#streamJoin(ranged, left, right)
+    const lookup = right ? await this.#sideLookup(ranged, left, right) : await this.#lookup(join, left, place)
     const keepVersions = Number(place.settings.keep_versions ?? KEEP_VERSIONS)
     const kept = await this.#readTwice(left)
-    const source = await EnrichJoin.create(join, kept, lookup, keepVersions)
+    const source = await EnrichJoin.create(ranged, kept, lookup, keepVersions)
     return { source, side: source.side }
+  }
+
+  /** The right side as rows of an append stream; undefined where it is looked up instead. */
+  async #appendSide(join: Join, left: JoinInput, place: Place): Promise<JoinInput | undefined> {
+    const { right } = join
+    if (!isUnboundedTable(right, this.pipe.deps.catalog, this.pipe.context.database, place.ctes))
+      return undefined
+    if (this.#keyedBase(right, place)) return undefined
+    const aliases = tableNames(right)
+    const time = timeConditions(place.terms, aliases, true)
+    const input = await this.from(right, { ...place, time })
+    if (input.source.semantic !== 'append' || left.source.semantic !== 'append') {
+      throw unsupported('Join of a stream with this right side')
+    }
+    if (!(input.source instanceof OperatorSource)) throw unsupported('A join as the right side of a join')
+    return input
+  }
+
+  async #streamJoin(join: Join, left: JoinInput, right: JoinInput): Promise<JoinInput> {
+    if (!(left.source instanceof OperatorSource)) {
+      throw unsupported('A further join of two append streams (put the first join into a subquery): this')
+    }
+    const condition = joinCondition(join, left.side, right.side)
+    const sides = [
+      await this.#joinSide(
+        left,
+        condition.keys.map((k) => k.left),
+      ),
+      await this.#joinSide(
+        right,
+        condition.keys.map((k) => k.right),
+      ),
+    ] as const
+    const source = new StreamJoin(join, sides[0], sides[1], condition)
+    return { source, side: source.side }
+  }
+
+  async #sideLookup(join: Join, left: JoinInput, right: JoinInput): Promise<Lookup> {
+    const condition = joinCondition(join, left.side, right.side)
+    return (
+      await this.#joinSide(
+        right,
+        condition.keys.map((k) => k.right),
+      )
+    ).lookup()
+  }
+
+  #joinSide(input: JoinInput, keys: Expr[]): Promise<JoinSide> {
+    const { operator, alias } = input.source as OperatorSource
+    return JoinSide.create(this.pipe, operator, alias ?? `__tp_side_${this.scans.length}`, keys)
   }
 
   /** The left rows are read for the join and for its keys. */

@@ -3,7 +3,7 @@ import { EngineError } from '../errors.js'
 import type { JoinCondition, Side } from './join_keys.js'
 import { joinCondition } from './join_keys.js'
 import type { Batch, Operator, Semantic, Source } from './operator.js'
-import { column, columnsOf, number, selectFrom } from './syntax.js'
+import { column, columnsOf, number, selectFrom, tuple } from './syntax.js'
 
 /** Name under which a right side shows the order of arrival of its rows. */
 export const ARRIVAL = '__tp_arrival'
@@ -26,6 +26,10 @@ export interface Lookup {
   /** The column whose largest value per primary key is the current row. */
   versionColumn?: string
   hasArrival: boolean
+  /** What feeds it, where it is fed batch by batch. */
+  operators?: Operator[]
+  /** Takes the batch's rows before the left ones look them up. */
+  prepare?(batch: Batch): Promise<void>
 }
 
 /**
@@ -47,7 +51,7 @@ export class EnrichJoin implements Source {
     /** A sample of the right side, reduced as a batch would. */
     readonly emptyRight: TableExpr,
   ) {
-    this.operators = left.source.operators
+    this.operators = [...left.source.operators, ...(right.operators ?? [])]
     this.semantic = left.source.semantic
     this.side = { relations: [...left.side.relations, { alias: right.alias, columns: right.columns }] }
   }
@@ -70,6 +74,7 @@ export class EnrichJoin implements Source {
 
   async bind(batch: Batch): Promise<TableExpr[]> {
     const bindings: TableExpr[] = []
+    await this.right.prepare?.(batch)
     for (const left of await this.left.source.bind(batch)) {
       const rows = this.#needsHistory ? await this.right.history!() : await this.right.current()
       bindings.push(this.#joined(left, this.#reduced(rows, left)))
@@ -136,10 +141,6 @@ export class EnrichJoin implements Source {
     })
     return { kind: 'subquery_table', query: untied, alias }
   }
-}
-
-function tuple(items: Expr[]): Expr {
-  return items.length === 1 ? items[0]! : { kind: 'tuple', items }
 }
 
 /** The part of a joined left side that all left keys come from, so that looking up keys does not run its joins again. */

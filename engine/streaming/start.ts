@@ -11,19 +11,22 @@ const TIME_BOUNDS = new Set(['>', '>=', '<', '<=', '='])
 
 /**
  * The conditions on `_tp_time` among the terms of a WHERE, with the column unqualified. A lower bound makes
- * the scan begin in the past (DIALECT §3: "WHERE _tp_time >= X on the stream rewinds").
+ * the scan begin in the past; `qualified`: a plain `_tp_time` is another relation's (DIALECT §3: "WHERE _tp_time >= X on the stream rewinds").
  */
-export function timeConditions(terms: Expr[], aliases: (string | undefined)[]): Expr[] {
+export function timeConditions(terms: Expr[], aliases: string[], qualified = false): Expr[] {
   const result: Expr[] = []
   for (const term of terms) {
     if (term.kind === 'binary' && TIME_BOUNDS.has(term.op)) {
-      const [left, right] = [eventTime(term.left, aliases), eventTime(term.right, aliases)]
+      const [left, right] = [
+        eventTime(term.left, aliases, qualified),
+        eventTime(term.right, aliases, qualified),
+      ]
       if (left && isConstant(term.right)) result.push({ ...term, left: TP_TIME })
       else if (right && isConstant(term.left)) result.push({ ...term, right: TP_TIME })
     } else if (
       term.kind === 'between' &&
       !term.not &&
-      eventTime(term.expr, aliases) &&
+      eventTime(term.expr, aliases, qualified) &&
       isConstant(term.low)
     ) {
       result.push({ ...term, expr: TP_TIME })
@@ -34,9 +37,9 @@ export function timeConditions(terms: Expr[], aliases: (string | undefined)[]): 
 
 const TP_TIME: Expr = { kind: 'column', path: ['_tp_time'] }
 
-function eventTime(expr: Expr, aliases: (string | undefined)[]): boolean {
+function eventTime(expr: Expr, aliases: string[], qualified: boolean): boolean {
   if (expr.kind !== 'column' || expr.path.at(-1) !== '_tp_time') return false
-  return expr.path.length === 1 || aliases.includes(expr.path.at(-2))
+  return expr.path.length === 1 ? !qualified : aliases.includes(expr.path.at(-2)!)
 }
 
 function isConstant(expr: Expr): boolean {

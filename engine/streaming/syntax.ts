@@ -101,3 +101,8 @@ export function columnsOf(expr: Expr): ColumnRef[] {
   })
   return refs
 }
+
+/** `(a, b)`; one item stands alone. */
+export function tuple(items: Expr[]): Expr {
+  return items.length === 1 ? items[0]! : { kind: 'tuple', items }
+}

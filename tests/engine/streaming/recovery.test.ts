@@ -4,7 +4,11 @@ import { Bench, until } from './harness.js'
 let bench: Bench
 beforeAll(async () => {
   bench = await Bench.open()
-  await bench.stream('kv', { k: 'string', name: 'string', ver: 'uint64' }, { mode: 'mutable', primaryKey: ['k'], versionColumn: 'ver' })
+  await bench.stream(
+    'kv',
+    { k: 'string', name: 'string', ver: 'uint64' },
+    { mode: 'mutable', primaryKey: ['k'], versionColumn: 'ver' },
+  )
   await bench.insert('kv', [
     { k: 'a', name: 'Anna', ver: 1 },
     { k: 'b', name: 'Bert', ver: 2 },
@@ -59,7 +63,8 @@ const CASES: Record<string, Case> = {
     points: POINTS,
   },
   'a tumbling window': {
-    query: (s) => `SELECT k, sum(v) AS total, count() AS n FROM tumble(${s}, ts, 5s) GROUP BY window_start, k`,
+    query: (s) =>
+      `SELECT k, sum(v) AS total, count() AS n FROM tumble(${s}, ts, 5s) GROUP BY window_start, k`,
     target: { k: 'string', total: 'int64', n: 'int64' },
     columns: 'k, total, n',
     // Windows [0,5) and [5,10): the row at 12 leaves [10,15) open.
@@ -148,7 +153,10 @@ describe('a failing batch', () => {
     await bench.materialize(
       `CREATE MATERIALIZED VIEW mv_poison INTO poison_out AS SELECT to_int32(s) AS v FROM poison SETTINGS recovery_policy = 'best_effort'`,
     )
-    await bench.insert('poison', ['1', '2', 'x', '4', '5', '6'].map((s) => ({ s })))
+    await bench.insert(
+      'poison',
+      ['1', '2', 'x', '4', '5', '6'].map((s) => ({ s })),
+    )
     await bench.settled('mv_poison')
     expect(await bench.rows('poison_out', 'v')).toEqual([[1], [2], [4], [5], [6]])
     expect(bench.letters).toMatchObject([{ view: 'default.mv_poison', source: 'poison', sn: 3 }])
@@ -178,7 +186,9 @@ describe('life of a view', () => {
     await bench.runtime.dropView(view)
     await bench.catalog.remove(view)
     expect(
-      await bench.chdb.rows(`SELECT name FROM system.tables WHERE database = 'tp_state' AND name LIKE 'v${view.id}\\_%'`),
+      await bench.chdb.rows(
+        `SELECT name FROM system.tables WHERE database = 'tp_state' AND name LIKE 'v${view.id}\\_%'`,
+      ),
     ).toEqual([])
   })
 
