@@ -29,10 +29,14 @@ export type Shaped = { row: ListRow; mint: Uint8Array } | { reject: string }
 // C0, DEL, C1, line separators, and the marks that turn the direction of text: what a terminal or a reader can be fooled by.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
+// Half of a pair that makes up a character: JSON can carry it, UTF-8 and the engine cannot.
+const HALF_CHARACTER = /\p{Cs}/u
+
 const text = z
   .string()
   .transform((s) => s.trim())
   .refine((s) => !CONTROL.test(s), 'holds control characters')
+  .refine((s) => !HALF_CHARACTER.test(s), 'holds half a character')
 /** CSV exports write `8.0`. */
 const decimals = z
   .union([

@@ -37,6 +37,8 @@ export interface Scan {
   rejected: { reason: string; raw: string }[]
 }
 
+/** Half of a pair of characters would make the message unreadable for UTF-8. */
+const text = z.string().transform((s) => s.replace(/\p{Cs}/gu, '\ufffd'))
 const number = z
   .number()
   .nullish()
@@ -62,8 +64,8 @@ const stats = z
 /** A token of Jupiter's `toptrending` answer, as far as it is used. */
 export const jupiterTrending = z.object({
   id: z.string(),
-  symbol: z.string(),
-  name: z.string(),
+  symbol: text,
+  name: text,
   decimals: z.number().int().min(0).max(255),
   usdPrice: number,
   liquidity: number,
@@ -78,14 +80,8 @@ export const jupiterTrending = z.object({
 /** A token of BirdEye's `token_trending` answer. */
 export const birdeyeTrending = z.object({
   address: z.string(),
-  symbol: z
-    .string()
-    .nullish()
-    .transform((s) => s ?? ''),
-  name: z
-    .string()
-    .nullish()
-    .transform((s) => s ?? ''),
+  symbol: text.nullish().transform((s) => s ?? ''),
+  name: text.nullish().transform((s) => s ?? ''),
   decimals: z.number().int().min(0).max(255),
   rank: z.number().int().positive(),
   price: number,
@@ -168,8 +164,8 @@ export const recordedTrending = z.object({
   window: z.string(),
   rank: z.number().int().nonnegative(),
   address: z.string().min(1),
-  symbol: z.string(),
-  name: z.string(),
+  symbol: text,
+  name: text,
   decimals: z.number().int().min(0).max(255),
   price_usd: number,
   liquidity_usd: number,

@@ -216,6 +216,7 @@ describe('bad records are refused one by one', () => {
     ['decimals that are text', { decimals: 'six' }, 'decimals: '],
     ['a control character', { name: 'a\u0007b' }, 'name: holds control characters'],
     ['a mark that turns the text', { symbol: 'US\u202eCD' }, 'symbol: holds control characters'],
+    ['half a character', { name: 'a\ud83d' }, 'name: holds half a character'],
     ['another chain', { chainId: 1 }, 'chainId: 1'],
   ])('%s', async (_, change, reason) => {
     const rows = [token(1), token(2, change), token(3)]
@@ -426,6 +427,17 @@ describe('the target', () => {
     await empty.server.close()
     expect((await failure(feed({ file: path, client: empty.client }))).code).toBe('TARGET_UNREACHABLE')
     await empty.close()
+  })
+
+  it('rejects that cannot be written down are an error, not lost', async () => {
+    const path = await file('not json at all: {\n')
+    const list = await file(ndjson([token(1), token(2, { decimals: 999 })]), 'list2')
+    const error = await failure(feed({ file: list, rejectsFile: join(path, 'rejects.jsonl') }))
+    expect(error).toMatchObject({
+      code: 'REJECTS_NOT_WRITABLE',
+      message: expect.stringContaining('rejects.jsonl'),
+    })
+    expect(target.rows(STREAMS.all).size).toBe(1)
   })
 
   it('ends after the batch in flight when asked to, and goes on where it stopped', async () => {

@@ -320,6 +320,28 @@ describe('polling', () => {
     })
   })
 
+  it.each<[string, (response: ServerResponse) => void, string]>([
+    [
+      'HTTP 429',
+      (r) => void r.writeHead(429, { 'retry-after': '7200' }).end('{"success":false}'),
+      'RATE_LIMITED',
+    ],
+    ['HTTP 500', (r) => void r.writeHead(500).end('{"success":false,"message":"oops"}'), 'UPSTREAM_FAILED'],
+    ['a web page', (r) => void r.end('<html>'), 'UPSTREAM_NOT_JSON'],
+    ['silence', () => {}, 'UPSTREAM_STALLED'],
+    ['JSON that is no list', (r) => void r.end('{"success":true}'), 'UPSTREAM_NOT_JSON'],
+    ['truncated JSON', (r) => void r.end('{"success":true,"data":{"tok'), 'UPSTREAM_NOT_JSON'],
+  ])('BirdEye and Jupiter answering with %s: a clear error', async (_, respond, code) => {
+    const url = await serve((_request, response) => respond(response))
+    const http = { requestsPerSecond: 1000, retries: 1, backoffMs: 1, timeoutMs: 100 }
+    for (const source of ['birdeye', 'jupiter'] as const) {
+      const error = await failure(feed({ source, url, once: true, apiKey: 'very-secret', http }))
+      expect(error.code).toBe(code)
+      expect(error.message).toMatch(/BirdEye|Jupiter/)
+      expect(JSON.stringify([error, error.stack])).not.toContain('very-secret')
+    }
+  })
+
   it('BirdEye without a key, and with its quota used up, are errors that say what to do', async () => {
     const key = process.env.BIRDEYE_API_KEY
     delete process.env.BIRDEYE_API_KEY
