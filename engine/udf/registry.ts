@@ -7,8 +7,10 @@ import type { CallTarget, Chdb, FunctionObject, UdfRegistry } from '../contracts
 import { EngineError } from '../errors.js'
 import { bundleWorker } from './bundle.js'
 import { failureError } from './errors.js'
+import { writeLaunchers } from './launchers.js'
 import { checkFunctionName, storeName } from './names.js'
-import { type Launcher, type PublishedFunction, publicationXml, storeConfigXml } from './store_config.js'
+import { remoteBody } from './remote_body.js'
+import { type PublishedFunction, publicationXml, storeConfigXml } from './store_config.js'
 import { storeType, valueType } from './types.js'
 import { decodeFailure, type FunctionSpec, type ValueType } from './worker/spec.js'
 
@@ -35,7 +37,6 @@ export interface OpenUdfRegistry extends UdfRegistry {
 const DEFAULT_TIME_LIMIT_MS = 10_000
 const DEFAULT_MEMORY_BYTES = 100 * 1024 * 1024
 const DEFAULT_PROCESSES = 2
-const DEFAULT_REMOTE_TIMEOUT_MS = 10_000
 /** The store's own limit stands behind the child's, for a child that cannot keep its own. */
 const STORE_GRACE_MS = 5000
 /** Node itself, beside what a function allocates. */
@@ -96,11 +97,7 @@ class Registry implements OpenUdfRegistry {
 
   async prepare(): Promise<void> {
     await writeFile(join(this.#dir, 'store.xml'), `<clickhouse>\n${this.configElements}</clickhouse>\n`)
-    const worker = join(this.#dir, 'scripts', 'worker.cjs')
-    for (const [name, flags] of Object.entries(this.#launchers())) {
-      const command = [process.execPath, ...flags, worker].map(shellQuote).join(' ')
-      await writeFile(join(this.#dir, 'scripts', name), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o700 })
-    }
+    await writeLaunchers(join(this.#dir, 'scripts'), this.#dir, this.#heapMb)
   }
 
   attach(chdb: Pick<Chdb, 'run'>): void {
@@ -213,13 +210,7 @@ class Registry implements OpenUdfRegistry {
     if (body.language !== 'remote') {
       return { kind: 'scalar', source: body.source, timeLimitMs: this.#timeLimitMs }
     }
-    return {
-      kind: 'remote',
-      url: checkUrl(body.url),
-      headers: authHeaders(body),
-      timeoutMs:
-        body.executionTimeoutMs === undefined ? DEFAULT_REMOTE_TIMEOUT_MS : Number(body.executionTimeoutMs),
-    }
+    return remoteBody(body)
   }
 
   /**
@@ -349,59 +340,8 @@ class Registry implements OpenUdfRegistry {
       throw new EngineError('LOGICAL_ERROR', 'Functions were defined before the store was open')
     await this.#chdb.run('SYSTEM RELOAD FUNCTIONS', { format: 'Null' })
   }
-
-  /**
-   * How children start: they read their folder and nothing else, write nothing, start nothing, load no native
-   * code; where Node can tell, only remote functions use the network.
-   */
-  #launchers(): Record<Launcher, string[]> {
-    const known = process.allowedNodeEnvironmentFlags
-    const javascript = [
-      '--no-warnings',
-      `--max-old-space-size=${this.#heapMb}`,
-      '--max-semi-space-size=8',
-      known.has('--permission') ? '--permission' : '--experimental-permission',
-      `--allow-fs-read=${this.#dir}/*`,
-    ]
-    return { javascript, remote: known.has('--allow-net') ? [...javascript, '--allow-net'] : javascript }
-  }
-}
-
-function checkUrl(url: string): string {
-  let parsed: URL | undefined
-  try {
-    parsed = new URL(url)
-  } catch {
-    parsed = undefined
-  }
-  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
-    throw new EngineError('BAD_ARGUMENTS', `Invalid url for remote UDF, msg: ${url}`)
-  }
-  return url
-}
-
-function authHeaders(body: Extract<Body, { language: 'remote' }>): Record<string, string> {
-  const method = body.authMethod?.toLowerCase() ?? 'none'
-  if (method === 'none') return {}
-  if (method !== 'auth_header') {
-    throw new EngineError(
-      'BAD_ARGUMENTS',
-      `Wrong 'auth_method' expected 'none' or 'auth_header' actual ${body.authMethod}`,
-    )
-  }
-  if (!body.authHeader || !body.authKey) {
-    throw new EngineError(
-      'BAD_ARGUMENTS',
-      "'auth_header' auth_method requires 'key_name' and 'key_value' in 'auth_context'",
-    )
-  }
-  return { [body.authHeader]: body.authKey }
 }
 
 async function removeFiles(paths: string[]): Promise<void> {
   for (const path of paths) await rm(path, { force: true })
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

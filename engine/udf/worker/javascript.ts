@@ -1,5 +1,6 @@
 import vm from 'node:vm'
-import type { Input, Output } from './codec.js'
+import type { Input } from './decode.js'
+import type { Output } from './encode.js'
 import type { Runner } from './sandbox.js'
 import type { Failure, FunctionSpec } from './spec.js'
 

@@ -1,5 +1,6 @@
 import { readSync, writeSync } from 'node:fs'
-import type { Input, Output } from './codec.js'
+import type { Input } from './decode.js'
+import type { Output } from './encode.js'
 
 const STDIN = 0
 const STDOUT = 1

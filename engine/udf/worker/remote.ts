@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
-import { type Input, makeReader, makeWriter, type Output, ValueError } from './codec.js'
+import { type Input, makeReader } from './decode.js'
+import { makeWriter, type Output, ValueError } from './encode.js'
 import { fromJsonValue, quoteLargeIntegers, toJsonValue } from './json.js'
 import type { Failure, FunctionSpec } from './spec.js'
 

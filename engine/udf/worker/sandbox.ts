@@ -3,7 +3,8 @@
  * user's source, and turns bytes into its arguments and its results into bytes. Evaluated as a script in a
  * bare context before the user's source, and reachable by nobody but the host.
  */
-import { type Input, makeReader, makeWriter, type Output, readVarUint, ValueError } from './codec.js'
+import { type Input, makeReader, readVarUint } from './decode.js'
+import { makeWriter, type Output, ValueError } from './encode.js'
 import type { Failure, FunctionSpec, ValueType } from './spec.js'
 
 const UDF_COMPILE_ERROR = 2530
