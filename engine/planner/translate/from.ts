@@ -1,4 +1,4 @@
-import type { Expr, Join, TableExpr, TableFunction } from '../../../dialect/ast.js'
+import type { Expr, Join, RawTable, TableExpr, TableFunction } from '../../../dialect/ast.js'
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import { EngineError } from '../../errors.js'
 import { exprText } from './expression.js'
@@ -102,7 +102,6 @@ function leaf(
 const STRICTNESS = {
   all: 'ALL',
   any: 'ANY',
-  // One match per left row; which one is up to the relation on the right, whose rows the caller orders.
   latest: 'ANY',
   asof: 'ASOF',
   semi: 'SEMI',
@@ -111,7 +110,7 @@ const STRICTNESS = {
 
 function joinText(join: Join, scope: Scope, place: Place): From {
   const left = tableText(join.left, scope, place)
-  const right = tableText(join.right, scope, place)
+  const right = tableText(join.strictness === 'latest' ? latestRows(join, scope) : join.right, scope, place)
   const sources = [...left.sources, ...right.sources]
   const using = (join.using ?? []).map((expr) => {
     if (expr.kind !== 'column') throw new EngineError('BAD_ARGUMENTS', 'USING takes names of columns')
@@ -127,6 +126,36 @@ function joinText(join: Join, scope: Scope, place: Place): From {
   if (!join.on) throw new EngineError('SYNTAX_ERROR', 'Syntax error: a JOIN needs ON or USING')
   const on = exprText(join.on, { ...scope, sources, merged, aliases: new Set() }, 'condition')
   return { sql: `${head} ON ${on}`, sources, merged }
+}
+
+/**
+ * The right side of a LATEST join: of the rows with one join key only the one that came last. Where the order of
+ * arrival or the key's columns are not to be seen, any row may match, as with ANY.
+ */
+function latestRows(join: Join, scope: Scope): TableExpr {
+  const { right } = join
+  if (right.kind !== 'raw_table') return right
+  const { arrival } = scope.env
+  const order = typeof arrival === 'function' ? arrival(right) : arrival
+  const keys = join.using ? join.using.map(lastName) : join.on ? rightKeys(join.on, right) : []
+  if (order === undefined || keys.length === 0 || keys.includes(undefined)) return right
+  const by = keys.map((key) => quoteIdentifier(key!)).join(', ')
+  return { ...right, sql: `(SELECT * FROM ${right.sql} ORDER BY ${order} DESC LIMIT 1 BY ${by})` }
+}
+
+function lastName(expr: Expr): string | undefined {
+  return expr.kind === 'column' ? expr.path.at(-1) : undefined
+}
+
+/** Columns of the right side in a conjunction of equalities; `[undefined]` for any other condition. */
+function rightKeys(on: Expr, right: RawTable): (string | undefined)[] {
+  if (on.kind !== 'binary') return [undefined]
+  if (on.op === 'and') return [...rightKeys(on.left, right), ...rightKeys(on.right, right)]
+  if (on.op !== '=') return [undefined]
+  const side = [on.left, on.right].find(
+    (e) => e.kind === 'column' && e.path.length > 1 && e.path.at(-2) === right.alias,
+  )
+  return [side && lastName(side)]
 }
 
 /** Table functions that read nothing but their arguments. Everything else is bound before or refused. */

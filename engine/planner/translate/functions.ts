@@ -1,4 +1,9 @@
-import { functionNames, isTableFunction, toClickHouseFunction } from '../../../dialect/index.js'
+import {
+  functionNames,
+  isKnownFunction,
+  isTableFunction,
+  toClickHouseFunction,
+} from '../../../dialect/index.js'
 import { EngineError } from '../../errors.js'
 import { similarNames } from './similar.js'
 
@@ -79,13 +84,76 @@ export function isPredicate(name: string): boolean {
 const REFUSED =
   /^(?:file|get_macro|get_setting|get_os_kernel_version|get_server_port|tcp_port|server_uuid|sleep|sleep_each_row|address_to_.*|demangle|join_get.*|dict_.*|host_?name|fqdn|full_host_name|filesystem_.*|zookeeper_.*|uptime|tid|log_trace|trap|revision|build_id|connection_id|query_id|initial_query_id|current_profiles|enabled_profiles|default_profiles|current_roles|enabled_roles|default_roles|eval_ml_method|model_evaluate|catboost_evaluate|shard_num|shard_count|reverse_dns_query|meili_match|initialize_aggregation|agg_throw|get_type_serialization_streams|transaction_.*|display_name|show_certificate|current_database|__.*)$/
 
+/** Functions that Proton and ClickHouse have, and this build of the store has not (or no longer). */
+const ABSENT =
+  /^(?:blake3|datetime(?:64)?_to_snowflake|snowflake_to_datetime(?:64)?|detect_.*|generate_ulid|geo_to_s2|s2_.*|hashid|lemmatize|stem|synonyms|uniq(?:ue)?_theta.*|grok|to_concrete_type|monotonic)$/
+
+/** Functions that the table of names has no counterpart for: the store's name is spelt by rule. */
+const BY_RULE: Record<string, string> = Object.fromEntries(
+  [
+    ...['e', 'pi', 'left', 'right'].map((name) => [name, name]),
+    ...['left', 'right'].map((name) => [`${name}_utf8`, `${name}UTF8`]),
+    ...[
+      ...[
+        'bernoulli',
+        'binomial',
+        'chi_squared',
+        'exponential',
+        'fisher_f',
+        'log_normal',
+        'negative_binomial',
+      ],
+      ...['normal', 'poisson', 'student_t', 'uniform'],
+    ].map((name) => [`rand_${name}`, camelCase(`rand_${name}`)]),
+    ...[
+      'nanosecond',
+      'microsecond',
+      'millisecond',
+      'second',
+      'minute',
+      'hour',
+      'day',
+      'week',
+      'month',
+      'quarter',
+      'year',
+    ].map((unit) => [`to_interval_${unit}`, camelCase(`to_interval_${unit}`)]),
+    ...[
+      'Int8',
+      'Int16',
+      'Int32',
+      'Int64',
+      'UInt8',
+      'UInt16',
+      'UInt32',
+      'UInt64',
+      'Float32',
+      'Float64',
+      'Date',
+      'DateTime',
+      'String',
+    ].map((type) => [`empty_array_${type.toLowerCase()}`, `emptyArray${type}`]),
+    ...['geo_distance', 'great_circle_angle', 'great_circle_distance'].map((name) => [name, camelCase(name)]),
+    ...['', '_or_default', '_or_null'].flatMap((tail) =>
+      [4, 6].map((version) => [
+        `ipv${version}_string_to_num${tail}`,
+        `IPv${version}${camelCase(`_string_to_num${tail}`)}`,
+      ]),
+    ),
+  ].map(([name, store]) => [name, store]),
+)
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
 /** Proton's name → the store's, for functions that may run. Throws 46 with the nearest names, or 48. */
 export function allowedFunction(name: string): string {
   const lower = name.toLowerCase()
-  if (REFUSED.test(lower)) throw unsupported(name)
-  const store = toClickHouseFunction(name) ?? toClickHouseFunction(lower)
+  if (REFUSED.test(lower) || ABSENT.test(lower)) throw unsupported(name)
+  const store = toClickHouseFunction(name) ?? BY_RULE[lower]
   if (store !== undefined) return store
-  if (functionNames().some((known) => known === name || known === lower)) throw unsupported(name)
+  if (isKnownFunction(name)) throw unsupported(name)
   throw unknownFunction(name)
 }
 

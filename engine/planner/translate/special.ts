@@ -1,5 +1,10 @@
 import type { Expr, FunctionCall, IntervalUnit } from '../../../dialect/ast.js'
-import { parseType, toClickHouseType } from '../../../dialect/index.js'
+import {
+  isAggregateFunction,
+  parseType,
+  toClickHouseFunction,
+  toClickHouseType,
+} from '../../../dialect/index.js'
 import { quoteString } from '../../chdb/pool.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
 import { exprText, intervalText, type Mode } from './expression.js'
@@ -96,6 +101,15 @@ export const SPECIAL: Record<string, Writer> = {
   // A bounded query gives its result once; the streaming runtime writes its own counter.
   emit_version: () => 'toInt64(0)',
 
+  array_reduce: (args, scope) => {
+    const name = stringLiteral(args[0])
+    if (name === undefined || args.length < 2)
+      throw wrongCount('array_reduce', args.length, 'at least 2, the first an aggregate function')
+    return `arrayReduce(${[quoteString(reducerName(name)), ...texts(args.slice(1), scope)].join(', ')})`
+  },
+
+  json_cast: (args, scope) => `CAST(${one('json_cast', args, scope)}, 'JSON')`,
+
   // Proton hashes a key column with CRC32; the store has no such function. Any 32-bit hash shards as evenly,
   // and no result depends on which shard a row is in.
   weak_hash32: (args, scope) => `toUInt32(cityHash64(${texts(args, scope).join(', ')}))`,
@@ -105,6 +119,15 @@ export const SPECIAL: Record<string, Writer> = {
     if (type === undefined) throw wrongCount('random_in_type', args.length, 'a type as text, then its bounds')
     return randomText(type, texts(args.slice(1), scope))
   },
+}
+
+/** `'quantile(0.9)'` → the store's spelling of the function, its parameters unchanged. Throws 63. */
+function reducerName(text: string): string {
+  const match = /^(\w+)(\([\d\s.,]*\))?$/.exec(text)
+  const store = match && isAggregateFunction(match[1]!) ? toClickHouseFunction(match[1]!) : undefined
+  if (store === undefined)
+    throw new EngineError('UNKNOWN_AGGREGATE_FUNCTION', `Unknown aggregate function ${text}`)
+  return store + (match![2] ?? '')
 }
 
 function texts(args: Expr[], scope: Scope): string[] {
@@ -259,15 +282,26 @@ function typeNameText(name: string): string {
 
 /** A random value of a type; integers and times take bounds. */
 function randomText(typeText: string, bounds: string[]): string {
-  const type = parseType(typeText)
+  const type = canonicalType(parseType(typeText))
   const store = quoteString(toClickHouseType(type))
   const [low, high] = bounds.length >= 2 ? [bounds[0], bounds[1]] : ['0', bounds[0]]
   const ranged = high === undefined ? undefined : `(${low} + rand64() % (${high} - ${low}))`
   switch (type.name) {
     case 'string':
       return `randomPrintableASCII(${bounds[0] ?? '10'})`
+    case 'fixed_string': {
+      const [size] = type.args
+      const length = size?.kind === 'number' ? size.text : '1'
+      return `toFixedString(randomPrintableASCII(${length}), ${length})`
+    }
     case 'bool':
       return `CAST(rand() % 2, ${store})`
+    case 'ipv4':
+      return "CAST(rand(), 'IPv4')"
+    case 'ipv6':
+      return "CAST(toFixedString(randomString(16), 16), 'IPv6')"
+    case 'decimal':
+      return `CAST(${ranged ?? 'rand() % 1000'}, ${store})`
     case 'uuid':
       return 'generateUUIDv4()'
     case 'float32':

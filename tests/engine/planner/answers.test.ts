@@ -195,6 +195,18 @@ describe('queries', () => {
       "SELECT l.t, r.v FROM (SELECT 1 AS k, 5 AS t) AS l ASOF LEFT JOIN (SELECT 1 AS k, 3 AS t, 'x' AS v) AS r ON l.k = r.k AND l.t >= r.t",
       [[5, 'x']],
     ],
+    // The right row that came last, whatever order the store reads in.
+    [
+      'SELECT l.name, r.name FROM s AS l LATEST JOIN s AS r ON l.id = r.id ORDER BY l._tp_sn LIMIT 2',
+      [
+        ['0', '15'],
+        ['1', '16'],
+      ],
+    ],
+    [
+      "SELECT array_reduce('unique_exact', [1, 1, 2]), left('abc', 2), to_interval_day(2) + to_date('2026-01-01'), length(random_in_type('fixed_string(3)'))",
+      [['2', 'ab', '2026-01-03', '3']],
+    ],
     ['SELECT * FROM (SELECT 1 AS a UNION ALL SELECT 2) ORDER BY a', [[1], [2]]],
     ['SELECT 1 AS a UNION DISTINCT SELECT 1', [[1]]],
     ['SELECT count() AS n FROM s WHERE id IN (SELECT id FROM s WHERE id > 3)', [['4']]],
