@@ -1,3 +1,7 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import udfs, { birdeyeTokenSecurity, tokenRiskScore } from '../../udfs/index.js'
@@ -104,6 +108,36 @@ describe('a scalar function', () => {
     }
     expect(first).not.toContain(here)
   })
+})
+
+it('comments and formatting do not change the statement', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'render-'))
+  try {
+    const render = async (version: string, code: string) => {
+      await mkdir(join(dir, version))
+      const file = join(dir, version, 'trim_it.ts')
+      await writeFile(file, code)
+      const module = pathToFileURL(file).href
+      const definition = defineScalar({ ...plain, module, name: 'trim_it', call: ({ a }) => a.trim() })
+      return renderFunction(definition, 'embedded')
+    }
+    const tight = await render(
+      'tight',
+      "export const f = { name: 'trim_it', call: ({ a }: { a: string }) => a.trim() }",
+    )
+    const loose = await render(
+      'loose',
+      "// about it\nexport const f = {\n  name: 'trim_it', /* its name */\n\n  call: ({ a }: { a: string }) =>\n    a.trim(),\n}\n",
+    )
+    expect(loose).toBe(tight)
+    const other = await render(
+      'other',
+      "export const f = { name: 'trim_it', call: ({ a }: { a: string }) => a.trimEnd() }",
+    )
+    expect(other).not.toBe(tight)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 })
 
 describe('an aggregate function', () => {

@@ -89,11 +89,13 @@ async function runBuild(entry: string, file: string, where: string): Promise<str
       supported: { 'async-await': false },
       define: { ...defines, 'import.meta.url': '""' },
       plugins: [definitionsOnly],
+      // The same statement however the source is formatted: deployments compare it.
+      minifyWhitespace: true,
       legalComments: 'none',
       charset: 'ascii',
       logLevel: 'silent',
     })
-    text = result.outputFiles[0]!.text.replace(/^ *\/\/ \S+\.[cm]?[jt]s\n/gm, '')
+    text = result.outputFiles[0]!.text
   } catch (error) {
     throw buildError(error as BuildFailure, where)
   }
