@@ -9,6 +9,7 @@ import { quoteString } from '../../chdb/pool.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
 import { exprText, intervalText, type Mode } from './expression.js'
 import { jsonPathText, parseJsonPath, unquoted } from './json.js'
+import { randomInTypeText } from './random_in_type.js'
 import type { Scope } from './scope.js'
 
 type Writer = (args: Expr[], scope: Scope, mode: Mode) => string
@@ -114,11 +115,7 @@ export const SPECIAL: Record<string, Writer> = {
   // and no result depends on which shard a row is in.
   weak_hash32: (args, scope) => `toUInt32(cityHash64(${texts(args, scope).join(', ')}))`,
 
-  random_in_type: (args, scope) => {
-    const type = stringLiteral(args[0])
-    if (type === undefined) throw wrongCount('random_in_type', args.length, 'a type as text, then its bounds')
-    return randomText(type, texts(args.slice(1), scope))
-  },
+  random_in_type: randomInTypeText,
 }
 
 /** `'quantile(0.9)'` → the store's spelling of the function, its parameters unchanged. Throws 63. */
@@ -278,48 +275,4 @@ function typeNameText(name: string): string {
   )
   const pieces = `splitByChar('\\'', ${renamed})`
   return `arrayStringConcat(arrayMap((_p, _i) -> if(_i % 2 = 1, lower(_p), _p), ${pieces}, arrayEnumerate(${pieces})), '\\'')`
-}
-
-/** A random value of a type; integers and times take bounds. */
-function randomText(typeText: string, bounds: string[]): string {
-  const type = canonicalType(parseType(typeText))
-  const store = quoteString(toClickHouseType(type))
-  const [low, high] = bounds.length >= 2 ? [bounds[0], bounds[1]] : ['0', bounds[0]]
-  const ranged = high === undefined ? undefined : `(${low} + rand64() % (${high} - ${low}))`
-  switch (type.name) {
-    case 'string':
-      return `randomPrintableASCII(${bounds[0] ?? '10'})`
-    case 'fixed_string': {
-      const [size] = type.args
-      const length = size?.kind === 'number' ? size.text : '1'
-      return `toFixedString(randomPrintableASCII(${length}), ${length})`
-    }
-    case 'bool':
-      return `CAST(rand() % 2, ${store})`
-    case 'ipv4':
-      return "CAST(rand(), 'IPv4')"
-    case 'ipv6':
-      return "CAST(toFixedString(randomString(16), 16), 'IPv6')"
-    case 'decimal':
-      return `CAST(${ranged ?? 'rand() % 1000'}, ${store})`
-    case 'uuid':
-      return 'generateUUIDv4()'
-    case 'float32':
-    case 'float64':
-      return `CAST(${ranged ?? 'randCanonical()'}, ${store})`
-    case 'date':
-    case 'date32':
-      return `CAST(toDate(rand() % 24855), ${store})`
-    case 'datetime':
-    case 'datetime64':
-      return `CAST(toDateTime(rand()), ${store})`
-    default:
-      if (!/^u?int\d+$/.test(type.name)) {
-        throw new EngineError(
-          'NOT_IMPLEMENTED',
-          `random_in_type of ${typeText} is not supported by the embedded engine`,
-        )
-      }
-      return `CAST(${ranged ?? 'rand64()'}, ${store})`
-  }
 }

@@ -154,6 +154,40 @@ describe('values', () => {
     ).toEqual([['20', '13', '4']])
   })
 
+  it('random values of every type', async () => {
+    const types = [
+      'bool',
+      'int8',
+      'int64',
+      'int256',
+      'uint8',
+      'uint128',
+      'float32',
+      'float64',
+      'string',
+      'fixed_string(3)',
+      'date',
+      'date32',
+      'datetime',
+      'datetime64(3)',
+      'decimal(9, 3)',
+      'decimal(76, 9)',
+      'uuid',
+      'ipv4',
+      'ipv6',
+    ]
+    const { types: found } = await answer(
+      `SELECT ${types.map((t, i) => `random_in_type('${t}', 100) AS c${i}`).join(', ')}`,
+    )
+    expect(found).toEqual(types)
+    const [row] = (
+      await answer(
+        "SELECT max(random_in_type('uint8', 5)) < 5, min(random_in_type('uint8', x -> to_uint8(x + 10), 5)) >= 10, unique(random_in_type('string', 7)) <= 7 FROM numbers(1000)",
+      )
+    ).rows
+    expect(row).toEqual([true, true, true])
+  })
+
   it('lag, lags and row_number follow arrival', async () => {
     expect(
       (await answer('SELECT name, lag(name), lags(id, 1, 2), row_number() FROM s ORDER BY _tp_sn LIMIT 3'))
