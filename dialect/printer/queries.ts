@@ -61,7 +61,6 @@ function unionParts(union: UnionQuery, ctx: PrintContext): string[] {
 }
 
 function selectParts(s: Select, ctx: PrintContext): string[] {
-  const text = (e: Expr): string => exprText(e, ctx)
   const parts: string[] = []
   const inner = ctx.pretty ? deeper(ctx) : ctx
   if (s.with.length > 0)
@@ -72,23 +71,23 @@ function selectParts(s: Select, ctx: PrintContext): string[] {
       )}`,
     )
   const distinct =
-    s.distinct === true ? 'DISTINCT ' : s.distinct ? `DISTINCT ON (${exprList(s.distinct, ctx)}) ` : ''
+    s.distinct === true ? ' DISTINCT' : s.distinct ? ` DISTINCT ON (${exprList(s.distinct, ctx)})` : ''
   const columns = s.columns.map((e) => exprText(e, inner))
-  parts.push(`SELECT ${distinct}${layoutList(columns, ctx)}`)
-  if (s.from) parts.push(`FROM ${tableText(s.from, ctx)}`)
-  if (s.prewhere) parts.push(`PREWHERE ${text(s.prewhere)}`)
-  if (s.where) parts.push(`WHERE ${text(s.where)}`)
-  if (s.partitionBy) parts.push(`PARTITION BY ${exprList(s.partitionBy, ctx)}`)
-  if (s.shuffleBy) parts.push(`SHUFFLE BY ${exprList(s.shuffleBy, ctx)}`)
-  const groupBy = groupByText(s, ctx)
-  if (groupBy !== '') parts.push(groupBy)
-  if (s.having) parts.push(`HAVING ${text(s.having)}`)
+  parts.push(clause(`SELECT${distinct}`, layoutList(columns, ctx), ctx))
+  if (s.from) parts.push(clause('FROM', tableText(s.from, inner), ctx))
+  if (s.prewhere) parts.push(clause('PREWHERE', exprText(s.prewhere, inner), ctx))
+  if (s.where) parts.push(clause('WHERE', exprText(s.where, inner), ctx))
+  if (s.partitionBy) parts.push(clause('PARTITION BY', exprList(s.partitionBy, inner), ctx))
+  if (s.shuffleBy) parts.push(clause('SHUFFLE BY', exprList(s.shuffleBy, inner), ctx))
+  const groupBy = groupByText(s, inner)
+  if (groupBy) parts.push(groupBy.list === '' ? groupBy.words : clause(groupBy.words, groupBy.list, ctx))
+  if (s.having) parts.push(clause('HAVING', exprText(s.having, inner), ctx))
   if (s.windows) {
     parts.push(
       `WINDOW ${s.windows.map((w) => `${quoteName(w.name)} AS ${windowText(w.def, ctx)}`).join(', ')}`,
     )
   }
-  if (s.orderBy) parts.push(`ORDER BY ${orderByText(s.orderBy, ctx)}`)
+  if (s.orderBy) parts.push(clause('ORDER BY', orderByText(s.orderBy, inner), ctx))
   parts.push(...limitParts(s, ctx))
   if (s.emit) parts.push(emitText(s.emit, ctx))
   return parts
@@ -99,22 +98,24 @@ function withText(item: Select['with'][number], ctx: PrintContext): string {
   return `${exprText(item.expr, ctx, 1)} AS ${quoteName(item.name)}`
 }
 
-function groupByText(s: Select, ctx: PrintContext): string {
-  const parts: string[] = []
+/** A clause's words and what belongs to it: on a line of its own, further in, where several lines are wanted. */
+function clause(words: string, body: string, ctx: PrintContext): string {
+  return body.startsWith('\n') ? words + body : words + lineBreak(deeper(ctx)) + body
+}
+
+function groupByText(s: Select, ctx: PrintContext): { words: string; list: string } | undefined {
+  const totals = s.withTotals || s.groupByModifier === 'totals' ? ' WITH TOTALS' : ''
   const list = s.groupBy ? exprList(s.groupBy, ctx) : ''
   if (s.groupingSets) {
-    parts.push(
-      `GROUP BY GROUPING SETS (${s.groupingSets.map((set) => `(${exprList(set, ctx)})`).join(', ')})`,
-    )
-  } else if (s.groupByModifier === 'all') {
-    parts.push('GROUP BY ALL')
-  } else if (s.groupBy && (s.groupByModifier === 'rollup' || s.groupByModifier === 'cube')) {
-    parts.push(`GROUP BY ${s.groupByModifier.toUpperCase()}(${list})`)
-  } else if (s.groupBy) {
-    parts.push(`GROUP BY ${list}`)
+    const sets = s.groupingSets.map((set) => `(${exprList(set, ctx)})`).join(', ')
+    return { words: 'GROUP BY GROUPING SETS', list: `(${sets})${totals}` }
   }
-  if (s.withTotals || s.groupByModifier === 'totals') parts.push('WITH TOTALS')
-  return parts.join(' ')
+  if (s.groupByModifier === 'all') return { words: `GROUP BY ALL${totals}`, list: '' }
+  if (s.groupBy && (s.groupByModifier === 'rollup' || s.groupByModifier === 'cube')) {
+    return { words: 'GROUP BY', list: `${s.groupByModifier.toUpperCase()}(${list})${totals}` }
+  }
+  if (s.groupBy) return { words: 'GROUP BY', list: list + totals }
+  return totals === '' ? undefined : { words: totals.trim(), list: '' }
 }
 
 function limitParts(s: Select, ctx: PrintContext): string[] {

@@ -25,7 +25,13 @@ export interface OutputFormat {
   layout: Layout
   header: 'none' | 'names' | 'names_types'
   contentType: string
+  /** Whether parts printed one after the other make one result; what cannot be stitched is printed at once. */
+  stitched: boolean
 }
+
+/** Formats with an opening or closing of their own that we do not take apart. */
+const WHOLE =
+  /^(?:JSONColumns|JSONCompactColumns|JSONColumnsWithMetadata|Pretty\w*|Vertical|Markdown|RowBinaryWith\w+|Parquet|Arrow|ArrowStream|ORC|Avro)$/
 
 const TSV = 'text/tab-separated-values; charset=UTF-8'
 const CSV = 'text/csv; charset=UTF-8; header='
@@ -43,7 +49,7 @@ function add(
   contentType: string,
   header: OutputFormat['header'] = 'none',
 ) {
-  FORMATS.set(name.toLowerCase(), { name, base, layout, header, contentType })
+  FORMATS.set(name.toLowerCase(), { name, base, layout, header, contentType, stitched: !WHOLE.test(name) })
 }
 
 /** A family of a row format: plain, `WithNames`, `WithNamesAndTypes`. */
@@ -63,9 +69,10 @@ addFamily('LineAsString', 'LineAsString', () => PLAIN)
 add('JSONEachRow', 'JSONEachRow', 'rows', NDJSON)
 add('JSONStringsEachRow', 'JSONStringsEachRow', 'rows', NDJSON)
 add('TSKV', 'TSKV', 'rows', TSV)
-for (const name of ['JSON', 'JSONCompact', 'JSONStrings', 'JSONCompactStrings', 'JSONColumnsWithMetadata']) {
+for (const name of ['JSON', 'JSONCompact', 'JSONStrings', 'JSONCompactStrings']) {
   add(name, name, 'json', JSON_TYPE)
 }
+add('JSONColumnsWithMetadata', 'JSONColumnsWithMetadata', 'block', JSON_TYPE)
 add('JSONColumns', 'JSONColumns', 'block', JSON_TYPE)
 add('JSONCompactColumns', 'JSONCompactColumns', 'block', JSON_TYPE)
 add('XML', 'XML', 'xml', 'application/xml; charset=UTF-8')

@@ -87,7 +87,7 @@ async function route(
   // Proton 1.6.1 has no /ping (404); a health check that asks for it means this.
   if (url.pathname === '/ping') return plain(response, 200, 'Ok.\n')
   if (await handleRest(request, response, url, deps)) return
-  plain(response, 404, `There is no HTTP handle for path ${url.pathname}\n\n`)
+  response.writeHead(404).end(`There is no HTTP handle for path ${url.pathname}\n\n`)
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -2,7 +2,7 @@
 import type { Chdb, OutputColumn, StatementResult, StreamingQuery } from '../contracts.js'
 import type { ResponseBody } from './body.js'
 import { type OutputFormat, printSettings } from './formats.js'
-import { documentHead, documentRows, headerLines, renderedSelect, withHead } from './render.js'
+import { Document, renderedSelect } from './render.js'
 
 type Rows = Extract<StatementResult, { kind: 'rows' }>
 
@@ -24,30 +24,36 @@ export interface WriteOptions {
 }
 
 /** A bounded result, chunk by chunk: memory stays flat, a slow client holds back the store. */
-export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIterable<Uint8Array> {
+export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIterable<Uint8Array | string> {
   const { format } = options
-  const chunks = storeText(rows.sql, rows.columns, options)
-  if (format.layout === 'json' || format.layout === 'xml') {
-    yield* withHead(chunks, rows.columns, format)
+  if (!format.stitched) {
+    const sql = renderedSelect(rows.sql, rows.columns, format)
+    yield await options.chdb.run(sql, runOptions(options))
     return
   }
-  const header = headerLines(rows.columns, format)
-  let first = true
-  for await (const chunk of chunks) {
-    if (first && header !== '') yield Buffer.from(header)
-    first = false
-    yield chunk
+  const document = new Document(rows.columns, format)
+  // Nothing goes out before the store has given its first rows: an error until then is the whole answer.
+  let opening: string | undefined = document.opening()
+  for await (const chunk of storeChunks(rows.sql, rows.columns, options)) {
+    if (opening !== undefined) yield opening
+    opening = undefined
+    yield document.part(chunk)
   }
-  if (first && header !== '') yield Buffer.from(header)
+  yield (opening ?? '') + document.closing(true)
 }
 
-function storeText(sql: string, columns: OutputColumn[], options: WriteOptions): AsyncIterable<Uint8Array> {
-  return options.chdb.stream(renderedSelect(sql, columns, options.format), {
+function runOptions(options: WriteOptions) {
+  return {
     format: options.format.base,
     settings: { ...printSettings(options.format), ...textSettings(options.settings) },
     tag: options.tag,
     signal: options.signal,
-  })
+  }
+}
+
+/** The store prints each chunk as a whole result in the format: with its own opening and closing, if the format has them. */
+function storeChunks(sql: string, columns: OutputColumn[], options: WriteOptions): AsyncIterable<Uint8Array> {
+  return options.chdb.stream(renderedSelect(sql, columns, options.format), runOptions(options))
 }
 
 /**
@@ -59,44 +65,18 @@ export async function writeEmissions(
   body: ResponseBody,
   options: WriteOptions & { onRows(rows: number): void },
 ): Promise<void> {
-  const { format } = options
-  const isDocument = format.layout === 'json' || format.layout === 'xml'
-  const opening = isDocument
-    ? documentHead(query.columns, format) + (format.layout === 'xml' ? '\n\t<data>\n' : '\n\t"data":\n\t[\n')
-    : headerLines(query.columns, format)
-  await body.write(opening)
+  const document = new Document(query.columns, options.format)
+  await body.write(document.opening())
   await body.flush()
-  let separator = ''
   for await (const emission of query.emissions) {
     options.signal.throwIfAborted()
-    let wrote = false
-    if (isDocument || format.layout === 'values') {
-      const parts: Uint8Array[] = []
-      for await (const chunk of storeText(emission.sql, query.columns, options)) parts.push(chunk)
-      const text = Buffer.concat(parts).toString('utf8')
-      const rows = isDocument ? documentRows(text, format) : text
-      if (rows !== '') {
-        await body.write(separator + rows)
-        wrote = true
-        separator = format.layout === 'json' ? ',\n' : format.layout === 'values' ? ',' : ''
-      }
-    } else {
-      for await (const chunk of storeText(emission.sql, query.columns, options)) {
-        options.onRows(countLines(chunk))
-        await body.write(chunk)
-        wrote = true
-      }
+    const before = document.rows
+    for await (const chunk of storeChunks(emission.sql, query.columns, options)) {
+      await body.write(document.part(chunk))
     }
-    if (wrote) await body.flush()
+    options.onRows(document.rows - before)
+    await body.flush()
   }
   options.signal.throwIfAborted()
-  if (format.layout === 'json') await body.write('\n\t]\n}\n')
-  if (format.layout === 'xml') await body.write('\t</data>\n</result>\n')
-}
-
-/** Rows of line formats; for others an estimate that nobody relies on (progress in `system.processes`). */
-function countLines(chunk: Uint8Array): number {
-  let lines = 0
-  for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++
-  return lines
+  await body.write(document.closing(false))
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import { sqlError } from '../statements/errors.js'
+import { clientError, sqlError } from '../statements/errors.js'
 import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
 import { ResponseBody, readBody } from './body.js'
 import { type OutputFormat, outputFormat } from './formats.js'
@@ -85,7 +85,7 @@ export async function handleSql(
     body.end()
   } catch (cause) {
     failed = true
-    const error = running?.abort.signal.aborted ? sqlError(running.abort.signal.reason) : sqlError(cause)
+    const error = running?.abort.signal.aborted ? sqlError(running.abort.signal.reason) : clientError(cause)
     deps.onError(error, running?.id ?? '')
     sendError(response, body, error)
   } finally {
@@ -170,7 +170,8 @@ function sendError(response: ServerResponse, body: ResponseBody | undefined, err
   if (response.destroyed) return
   if (!response.headersSent && !body?.written) {
     commonHeaders(response)
-    response.removeHeader('content-encoding')
+    for (const name of ['content-encoding', 'x-timeplus-format', 'x-timeplus-timezone'])
+      response.removeHeader(name)
     response.statusCode = error.httpStatus
     response.setHeader('content-type', 'text/plain; charset=UTF-8')
     response.setHeader('x-timeplus-exception-code', String(error.code))

@@ -1,5 +1,6 @@
 import { SqlSyntaxError } from '../../dialect/errors.js'
 import { EngineError } from '../errors.js'
+import { respell } from '../planner/index.js'
 
 /** Whatever was thrown → an error with Proton's code. */
 export function sqlError(cause: unknown): EngineError {
@@ -25,4 +26,10 @@ export function sqlError(cause: unknown): EngineError {
 /** Code 48 with a sentence that says whose limit it is. */
 export function notSupported(what: string): EngineError {
   return new EngineError('NOT_IMPLEMENTED', `${what} is not supported by the embedded engine`)
+}
+
+/** What a client is told: Proton's code and words, whether the planner has put it so already or the store says it. */
+export function clientError(cause: unknown): EngineError {
+  if (cause instanceof EngineError && cause.message.startsWith('Missing columns: ')) return cause
+  return sqlError(cause instanceof EngineError ? respell(cause) : cause)
 }

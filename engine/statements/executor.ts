@@ -1,7 +1,6 @@
 import type { Delete, Optimize, Statement, SystemStatement } from '../../dialect/ast.js'
 import type { QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import { respell } from '../planner/index.js'
 import { currentTable, historyTable, isKeyed } from '../storage/tables.js'
 import { alter } from './alter.js'
 import { createExternalStream, createRandomStream } from './create_other_streams.js'
@@ -9,7 +8,7 @@ import { createStream } from './create_stream.js'
 import { createMaterializedView, createView } from './create_view.js'
 import { requireDatabase, type StatementDeps, settingsText, storeExpr } from './deps.js'
 import { drop, rename, truncate } from './drop.js'
-import { notSupported, sqlError } from './errors.js'
+import { clientError, notSupported } from './errors.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
 import { explain, killQuery, select } from './queries.js'
@@ -35,7 +34,7 @@ export function createExecutor(deps: StatementDeps): StatementExecutor {
         const run = () => execute(statement, source, context, data, deps)
         return await (DEFINING.test(statement.kind) ? inTurn(run) : run())
       } catch (cause) {
-        throw sqlError(respell(cause, source))
+        throw clientError(cause)
       }
     },
   }
@@ -43,7 +42,7 @@ export function createExecutor(deps: StatementDeps): StatementExecutor {
 
 async function execute(
   statement: Statement,
-  _source: string,
+  source: string,
   context: QueryContext,
   data: Uint8Array | undefined,
   deps: StatementDeps,
@@ -100,6 +99,8 @@ async function execute(
     }
     case 'system':
       return done(system(statement, context, deps))
+    case 'opaque':
+      throw unknownStatement(statement.text, source)
     default:
       throw notSupported(statementName(statement))
   }
@@ -150,9 +151,22 @@ async function system(statement: SystemStatement, context: QueryContext, deps: S
   await (pause ? deps.runtime.pauseView(view) : deps.runtime.resumeView(view))
 }
 
+/** Words that statements of some edition begin with. */
+const VERBS =
+  /^(?:alter|attach|backup|begin|check|commit|copy|create|detach|drop|exchange|execute|grant|import|install|kill|migrate|move|optimize|rebalance|restore|revoke|rollback|show|snapshot|system|transfer|undrop|watch)$/i
+
+/** What the parser keeps as text: a statement of another edition, or none at all. */
+function unknownStatement(text: string, source: string): EngineError {
+  const [verb = ''] = text.split(' ')
+  if (VERBS.test(verb)) return notSupported(`The statement "${text.split(' ').slice(0, 3).join(' ')} …"`)
+  const at = Math.max(0, source.search(/\S/))
+  return new EngineError(
+    'SYNTAX_ERROR',
+    `Syntax error: failed at position ${at + 1} ('${verb}'): ${source.slice(at, at + 160)}. Expected one of: SELECT, WITH, INSERT INTO, CREATE, ALTER, DROP, RENAME, TRUNCATE, DELETE, OPTIMIZE, SHOW, DESCRIBE, EXISTS, EXPLAIN, KILL, USE, SET, SYSTEM`,
+  )
+}
+
 function statementName(statement: Statement): string {
-  if (statement.kind === 'opaque')
-    return `The statement "${statement.text.split(' ').slice(0, 3).join(' ')} …"`
   if (statement.kind === 'access') return statement.text.split(' ').slice(0, 2).join(' ')
   return statement.kind.replaceAll('_', ' ').toUpperCase()
 }

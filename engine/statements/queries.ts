@@ -2,12 +2,12 @@
 import type { Explain, KillQuery, Query, Select } from '../../dialect/ast.js'
 import { printStatement } from '../../dialect/index.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
+import { isAggregation } from '../planner/index.js'
 import type { StatementDeps } from './deps.js'
 import { settingsText } from './deps.js'
 import { notSupported } from './errors.js'
-import { jsonRelation, jsonResult } from './json_rows.js'
+import { jsonResult } from './json_rows.js'
 import { checkQuerySettings } from './settings.js'
-import { PROCESS_SHAPE, processRows } from './system_relations.js'
 
 export async function select(
   query: Query,
@@ -21,7 +21,19 @@ export async function select(
     return { kind: 'stream', query: await deps.runtime.start(query, inForce), format }
   }
   const plan = await deps.planner.plan(query, inForce)
-  return { kind: 'rows', columns: plan.columns, sql: plan.sql, release: () => plan.release(), format }
+  const sql = inArrivalOrder(plan.sql, query, deps)
+  return { kind: 'rows', columns: plan.columns, sql, release: () => plan.release(), format }
+}
+
+/** A plain scan is read by one thread: its rows come in the order of arrival, and its speed is that of the output. */
+export function inArrivalOrder(sql: string, query: Query, deps: StatementDeps): string {
+  return isFlat(query, deps) ? `${sql} SETTINGS max_threads = 1` : sql
+}
+
+function isFlat(query: Query, deps: StatementDeps): boolean {
+  if (query.kind !== 'select' || query.orderBy || query.distinct || query.limitBy) return false
+  if (query.from === undefined || query.from.kind === 'join') return false
+  return !isAggregation(query, { lookup: (name) => deps.udfs.lookup(name) })
 }
 
 /** The request's settings, then the query's own. Throws 115. */
@@ -72,13 +84,12 @@ export async function killQuery(
   context: QueryContext,
   deps: StatementDeps,
 ): Promise<StatementResult> {
-  const others = jsonRelation(PROCESS_SHAPE, processRows(deps))
   const columns = ['query_id', 'user', 'query']
   const choice: Select = {
     kind: 'select',
     with: [],
     columns: columns.map((name) => ({ kind: 'column', path: [name] })),
-    from: { kind: 'raw_table', sql: others.sql, columns: others.columns },
+    from: { kind: 'table', name: { database: 'system', name: 'processes' } },
     where: statement.where,
   }
   const plan = await deps.planner.plan(choice, { ...context, tableMode: true })

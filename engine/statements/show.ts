@@ -1,12 +1,23 @@
-import type { Describe, Exists_, Expr, Select, Show } from '../../dialect/ast.js'
-import type { Column, QueryContext, Relation, StatementResult } from '../contracts.js'
+import type { Describe, Exists_, Expr, Show } from '../../dialect/ast.js'
+import { parseExpression } from '../../dialect/index.js'
+import type { Column, QueryContext, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { queryColumns } from './create_view.js'
 import { fullName, requireDatabase, type StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
-import { jsonRelation, jsonResult } from './json_rows.js'
+import { jsonResult } from './json_rows.js'
 import { showCreate } from './show_create.js'
 import { PROCESS_SHAPE, processRows } from './system_relations.js'
+
+/** `SHOW x` as a query over the system relation that lists such things. */
+const LISTS: Record<string, { from: string; inDatabase?: true; where?: string }> = {
+  streams: { from: 'tables', inDatabase: true },
+  tables: { from: 'tables', inDatabase: true },
+  views: { from: 'tables', inDatabase: true, where: "engine IN ('View', 'MaterializedView')" },
+  databases: { from: 'databases' },
+  functions: { from: 'functions', where: "origin != 'System'" },
+  settings: { from: 'settings' },
+}
 
 export async function show(
   statement: Show,
@@ -14,78 +25,42 @@ export async function show(
   deps: StatementDeps,
 ): Promise<StatementResult> {
   const { format } = statement
-  switch (statement.what) {
-    case 'streams':
-    case 'tables':
-      return filtered(streamNames(statement, context, deps), statement, context, deps)
-    case 'views': {
-      const views = listed(statement.from ?? context.database, deps).filter((object) =>
-        object.kind.endsWith('view'),
-      )
-      return filtered(nameRelation(views.map((view) => view.name.name)), statement, context, deps)
-    }
-    case 'databases':
-      return filtered(nameRelation(deps.catalog.databases()), statement, context, deps)
-    case 'functions':
-      return filtered(
-        nameRelation(deps.catalog.functions().map((fn) => fn.name.name)),
-        statement,
-        context,
-        deps,
-      )
-    case 'processlist':
-      return jsonResult(PROCESS_SHAPE, processRows(deps), format)
-    case 'create':
-      return jsonResult({ statement: 'string' }, [[createText(statement, context, deps)]], format)
-    default:
-      throw notSupported(`SHOW ${statement.what.replaceAll('_', ' ').toUpperCase()}`)
+  if (statement.what === 'processlist') return jsonResult(PROCESS_SHAPE, processRows(deps), format)
+  if (statement.what === 'create') {
+    return jsonResult({ statement: 'string' }, [[createText(statement, context, deps)]], format)
   }
-}
-
-function listed(database: string, deps: StatementDeps) {
+  const list = LISTS[statement.what]
+  if (!list) throw notSupported(`SHOW ${statement.what.replaceAll('_', ' ').toUpperCase()}`)
+  const database = statement.from ?? context.database
   requireDatabase(database, deps)
-  return deps.catalog
-    .list(database)
-    .filter((object) => !(object.kind === 'stream' && object.owner !== undefined))
-}
-
-function streamNames(statement: Show, context: QueryContext, deps: StatementDeps): Relation {
-  return nameRelation(listed(statement.from ?? context.database, deps).map((object) => object.name.name))
-}
-
-function nameRelation(names: string[]): Relation {
-  return jsonRelation(
-    { name: 'string' },
-    [...names].sort().map((name) => [name]),
-  )
-}
-
-/** LIKE, WHERE and LIMIT of SHOW, planned like any query. */
-async function filtered(
-  relation: Relation,
-  statement: Show,
-  context: QueryContext,
-  deps: StatementDeps,
-): Promise<StatementResult> {
   const name: Expr = { kind: 'column', path: ['name'] }
-  const like: Expr | undefined = statement.like && {
-    kind: 'like',
-    expr: name,
-    pattern: { kind: 'literal', type: 'string', value: statement.like.pattern },
-    not: statement.like.not,
-    caseInsensitive: statement.like.caseInsensitive,
+  const conditions: Expr[] = []
+  if (list.inDatabase) {
+    const value: Expr = { kind: 'literal', type: 'string', value: database }
+    conditions.push({ kind: 'binary', op: '=', left: { kind: 'column', path: ['database'] }, right: value })
   }
-  const select: Select = {
-    kind: 'select',
-    with: [],
-    columns: [name],
-    from: { kind: 'raw_table', sql: relation.sql, columns: relation.columns },
-    where: like ?? statement.where,
-    orderBy: [{ expr: name, descending: false }],
-    limit: statement.limit,
+  if (list.where !== undefined) conditions.push(parseExpression(list.where))
+  if (statement.like) {
+    const { pattern, not, caseInsensitive } = statement.like
+    const text: Expr = { kind: 'literal', type: 'string', value: pattern }
+    conditions.push({ kind: 'like', expr: name, pattern: text, not, caseInsensitive })
   }
-  const plan = await deps.planner.plan(select, context)
-  return { kind: 'rows', ...plan, release: () => plan.release(), format: statement.format }
+  if (statement.where) conditions.push(statement.where)
+  const plan = await deps.planner.plan(
+    {
+      kind: 'select',
+      with: [],
+      columns: [name],
+      from: { kind: 'table', name: { database: 'system', name: list.from } },
+      ...(conditions.length === 0
+        ? {}
+        : { where: conditions.reduce((left, right): Expr => ({ kind: 'binary', op: 'and', left, right })) }),
+      orderBy: [{ expr: name, descending: false }],
+      ...(statement.limit ? { limit: statement.limit } : {}),
+    },
+    { ...context, tableMode: true },
+  )
+  return { kind: 'rows', columns: plan.columns, sql: plan.sql, release: () => plan.release(), format }
 }
 
 function createText(statement: Show, context: QueryContext, deps: StatementDeps): string {

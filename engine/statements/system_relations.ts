@@ -1,6 +1,11 @@
 /** `system.*`: what the engine tells about itself, as relations that queries can read. */
 import type { QualifiedName } from '../../dialect/ast.js'
-import { functionNames, isAggregateFunction, printStatement } from '../../dialect/index.js'
+import {
+  functionNames,
+  isAggregateFunction,
+  printStatement,
+  toClickHouseFunction,
+} from '../../dialect/index.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
 import { PROTON_VERSION } from '../errors.js'
 import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
@@ -151,15 +156,9 @@ function columns(deps: StatementDeps): Relation {
 }
 
 function functions(deps: StatementDeps): Relation {
-  const builtIn = [...functionNames()].map((name) => [
-    name,
-    isAggregateFunction(name) ? 1 : 0,
-    0,
-    '',
-    '',
-    'System',
-    '',
-  ])
+  const builtIn = functionNames()
+    .filter((name) => isAggregateFunction(name) || toClickHouseFunction(name) !== undefined)
+    .map((name) => [name, isAggregateFunction(name) ? 1 : 0, 0, '', '', 'System', ''])
   const own = deps.catalog.functions().map(({ name, statement }) => {
     const sql = statement.body.language === 'sql'
     return [

@@ -9,9 +9,13 @@ const READ_SETTINGS = {
   input_format_null_as_default: 1,
   input_format_defaults_for_omitted_fields: 1,
   input_format_skip_unknown_fields: 1,
-  input_format_values_interpret_expressions: 0,
-  input_format_values_deduce_templates_of_expressions: 0,
   input_format_parallel_parsing: 1,
+} as const
+
+/** Rows of VALUES are printed from literals of our own tree: what is no plain number or string may be read as an expression. */
+const VALUES_SETTINGS = {
+  input_format_values_interpret_expressions: 1,
+  input_format_values_deduce_templates_of_expressions: 1,
 } as const
 
 /** A SELECT that gives the rows, the columns it gives, and the settings it needs. */
@@ -43,7 +47,7 @@ export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
   return {
     select: `SELECT ${rows.columns.map(quoteIdentifier).join(', ')} FROM format(${quoteString(rows.format)}, ${quoteString(structure)}, ${dataLiteral(rows.data)})`,
     columns: rows.columns,
-    settings: { ...READ_SETTINGS, ...rows.settings },
+    settings: { ...READ_SETTINGS, ...(rows.format === 'Values' ? VALUES_SETTINGS : {}), ...rows.settings },
   }
 }
 

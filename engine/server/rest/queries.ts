@@ -6,6 +6,7 @@ import { isAggregation } from '../../planner/index.js'
 import { rewriteQuery } from '../../planner/walk.js'
 import { queryColumns } from '../../statements/create_view.js'
 import { sqlError } from '../../statements/errors.js'
+import { inArrivalOrder } from '../../statements/queries.js'
 import { outputFormat } from '../formats.js'
 import { boundedResult } from '../results.js'
 import { type RestAnswer, type RestCall, type RestDeps, RestError, readJson } from './router.js'
@@ -45,9 +46,14 @@ export async function search(call: RestCall, deps: RestDeps): Promise<RestAnswer
     ...(body.offset === undefined ? {} : { offset: whole(body.offset) }),
   }
   const plan = await deps.statements.planner.plan(select, { ...call.context, tableMode: true })
-  const chunks: Uint8Array[] = []
+  const chunks: Buffer[] = []
   try {
-    const rows = { kind: 'rows' as const, columns: plan.columns, sql: plan.sql, release: async () => {} }
+    const rows = {
+      kind: 'rows' as const,
+      columns: plan.columns,
+      sql: inArrivalOrder(plan.sql, query, deps.statements),
+      release: async () => {},
+    }
     for await (const chunk of boundedResult(rows, {
       chdb: deps.statements.chdb,
       format: outputFormat('JSONCompact'),
@@ -55,7 +61,7 @@ export async function search(call: RestCall, deps: RestDeps): Promise<RestAnswer
       tag: call.requestId,
       signal: call.context.signal,
     })) {
-      chunks.push(chunk)
+      chunks.push(Buffer.from(chunk))
     }
   } finally {
     await plan.release()

@@ -5,7 +5,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { QueryContext, StatementExecutor } from '../../contracts.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
 import type { StatementDeps } from '../../statements/deps.js'
-import { sqlError } from '../../statements/errors.js'
+import { clientError } from '../../statements/errors.js'
 import { readBody } from '../body.js'
 import { authenticate, header } from '../users.js'
 import { streamDefinitions } from './ddl.js'
@@ -117,15 +117,23 @@ export class RestError extends Error {
 
 export function readJson(body: Buffer): Record<string, unknown> {
   let value: unknown
+  const text = body.toString('utf8')
   try {
-    value = JSON.parse(body.toString('utf8'))
+    value = JSON.parse(text)
   } catch (cause) {
-    throw new RestError(117, `JSON: ${(cause as Error).message}`)
+    throw new RestError(117, `JSON: ${jsonComplaint((cause as Error).message, text)}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RestError(117, 'JSON: an object is expected')
   }
   return value as Record<string, unknown>
+}
+
+/** A text that breaks off is told apart from one that is wrong. */
+function jsonComplaint(message: string, text: string): string {
+  const position = /position (\d+)/.exec(message)?.[1]
+  const brokenOff = /^Unexpected end|^Unterminated/.test(message) || Number(position) >= text.length
+  return brokenOff ? 'unexpected end of data.' : message
 }
 
 function answer(response: ServerResponse, result: RestAnswer): true {
@@ -150,12 +158,11 @@ function answerError(response: ServerResponse, cause: unknown, requestId: string
       status: cause.status,
     })
   }
-  const error = sqlError(cause)
+  const error = clientError(cause)
   response.setHeader('x-timeplus-exception-code', String(error.code))
-  return answer(response, {
-    json: { code: error.code, error_msg: error.text(), request_id: '' },
-    status: error.httpStatus,
-  })
+  response.writeHead(error.httpStatus, { 'content-type': 'application/json; charset=UTF-8' })
+  response.end(`${JSON.stringify({ code: error.code, error_msg: error.text(), request_id: '' })}\n`)
+  return true
 }
 
 function info(deps: RestDeps): Record<string, unknown> {
