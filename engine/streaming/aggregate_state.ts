@@ -95,15 +95,25 @@ export class AggregateState {
     }
   }
 
+  /** The table with its open groups, to be joined. */
+  stored(): string {
+    return `(SELECT * FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch})`
+  }
+
   /** The answer for the groups that satisfy the condition. */
-  async answer(condition: string, order?: Expr[]): Promise<Delta> {
-    const final = this.split.final(this.partials(condition))
+  answer(condition: string, order?: Expr[]): Promise<Delta> {
+    return this.answerOver(this.partials(condition).sql, order)
+  }
+
+  /** The answer from a relation with the partials' columns. */
+  async answerOver(sql: string, order?: Expr[]): Promise<Delta> {
+    const final = this.split.final({ sql, columns: this.partials().columns })
     // Without a key there is one row even over nothing: only groups that have rows answer.
     const having = this.keys.length === 0 ? { having: both(ROWS, final.having) } : {}
     const orderBy =
       order && !final.orderBy ? { orderBy: order.map((expr) => ({ expr, descending: false })) } : {}
-    const { sql } = await this.pipe.translate({ ...final, ...having, ...orderBy })
-    return { sql: `(${sql})`, columns: this.columns.map((c) => c.name) }
+    const translated = await this.pipe.translate({ ...final, ...having, ...orderBy })
+    return { sql: `(${translated.sql})`, columns: this.columns.map((c) => c.name) }
   }
 
   /** Removes groups that no answer will need. Runs in the background. */

@@ -21,6 +21,8 @@ import { Project } from './project.js'
 import { withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
+import { SessionAggregate } from './session_aggregate.js'
+import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
 import { StreamJoin } from './stream_join.js'
@@ -114,13 +116,19 @@ class Builder {
       source instanceof OperatorSource && source.operator instanceof WindowAssign
         ? source.operator
         : undefined
-    const policy = emitPolicy(written.emit, assign !== undefined)
+    const session =
+      source instanceof OperatorSource && source.operator instanceof SessionAssign
+        ? source.operator
+        : undefined
+    const policy = emitPolicy(written.emit, assign !== undefined || session !== undefined)
     const select = withSubstreams(written)
     if (source.semantic === 'keyed') {
-      if (assign) throw unsupported('A window over a keyed stream')
+      if (assign || session) throw unsupported('A window over a keyed stream')
       const scans = this.scans.filter((scan) => source.operators.some((o) => walk(o).includes(scan)))
       return Recompute.create(this.pipe, select, scans, policy, this.#backfill)
     }
+    const { alias } = source as OperatorSource
+    if (session) return SessionAggregate.create(this.pipe, select, session, alias, policy)
     if (!assign) {
       if (
         groupsByWindow(select) &&
@@ -131,7 +139,6 @@ class Builder {
       return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
     }
     if (written.partitionBy) throw unsupported('PARTITION BY with window aggregation')
-    const { alias } = source as OperatorSource
     return WindowAggregate.create(this.pipe, select, assign, alias, policy, this.#backfill)
   }
 
@@ -157,11 +164,15 @@ class Builder {
   async #tableFunction(table: TableFunction, place: Place): Promise<JoinInput> {
     const name = table.name.toLowerCase()
     const [argument] = table.args
-    if ((name !== 'tumble' && name !== 'hop') || argument?.kind !== 'table_arg') {
+    if (!['tumble', 'hop', 'session'].includes(name) || argument?.kind !== 'table_arg') {
       throw unsupported(`Function ${table.name} over a stream`)
     }
     const inner = await this.from(argument.table, place)
-    const assign = await WindowAssign.create(this.pipe, inner.source.operators[0]!, table)
+    const child = inner.source.operators[0]!
+    const assign =
+      name === 'session'
+        ? await SessionAssign.create(this.pipe, child, table)
+        : await WindowAssign.create(this.pipe, child, table)
     return this.#input(assign, relationName(table))
   }
 

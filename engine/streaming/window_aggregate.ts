@@ -27,6 +27,8 @@ export class WindowAggregate implements Operator {
   readonly #ticker: Ticker
   /** µs; windows that end at or before it are closed. */
   #watermark: number | undefined
+  /** What the watermark would be if the past were read through. */
+  #reached: number | undefined
   /** The watermark as of the last emission of all open windows: what closed since is shown once more, complete. */
   #shown: number | undefined
   #max = 0
@@ -95,6 +97,7 @@ export class WindowAggregate implements Operator {
   save(): SavedState {
     return {
       watermark: this.#watermark,
+      reached: this.#reached,
       shown: this.#shown,
       max: this.#max,
       lastRows: this.#lastRows,
@@ -106,6 +109,7 @@ export class WindowAggregate implements Operator {
 
   load(state: SavedState): void {
     this.#watermark = state.watermark as number | undefined
+    this.#reached = state.reached as number | undefined
     this.#shown = state.shown as number | undefined
     this.#max = state.max as number
     this.#lastRows = state.lastRows as number | undefined
@@ -130,7 +134,10 @@ export class WindowAggregate implements Operator {
     const windowed = this.assign.windowed(rows)
     const fresh = await this.state.add(batch, [rawTable(windowed, this.alias)])
     this.#max = Math.max(this.#max, seen.max)
-    this.#watermark = Math.max(this.#watermark ?? seen.watermark, seen.watermark)
+    this.#reached = Math.max(this.#reached ?? seen.watermark, seen.watermark)
+    // While the past is read nothing is late and nothing closes (emit_during_backfill = 0).
+    if (!this.backfill.running(batch))
+      this.#watermark = Math.max(this.#watermark ?? this.#reached, this.#reached)
     this.#lastRows = batch.now
     return fresh
   }
@@ -194,7 +201,7 @@ export class WindowAggregate implements Operator {
 }
 
 /** A window has one start and one end, so whoever groups by one may use the other. */
-function withBothBounds(select: Select): Select {
+export function withBothBounds(select: Select): Select {
   const keys = select.groupBy ?? []
   const has = (name: string) => keys.some((key) => key.kind === 'column' && key.path.at(-1) === name)
   const bounds = ['window_start', 'window_end']

@@ -224,3 +224,76 @@ describe('global aggregation', () => {
     await updates.stop()
   })
 })
+
+describe('session windows', () => {
+  it('close after the idle time, per substream', async () => {
+    const send = await events('ss1')
+    const tail = await bench.query(
+      'SELECT max(v), window_start, window_end, k FROM session(ss1, ts, 2s) PARTITION BY k GROUP BY window_start, window_end',
+    )
+    const shown = () => tail.rows.map(([v, s, e, k]) => [v, clock(s), clock(e), k])
+    await send([0, 'a', 57], [0, 'b', 58])
+    await send([2, 'a', 66])
+    await tail.take(1)
+    await send([15, 'a', 67])
+    await tail.take(2)
+    // Late for a, but not for b.
+    await send([14, 'a', 99], [1, 'b', 60])
+    await send([3, 'b', 1])
+    await tail.take(3)
+    expect(shown()).toEqual([
+      [57, '12:00:00', '12:00:02', 'a'],
+      [66, '12:00:02', '12:00:12', 'a'],
+      [60, '12:00:00', '12:00:03', 'b'],
+    ])
+    await tail.stop()
+  })
+
+  it('have a largest size, five idle times unless given, and group inside a session', async () => {
+    const send = await events('ss2')
+    const tail = await bench.query(
+      'SELECT k, count(), window_start, window_end FROM session(ss2, ts, 2s, 3s) GROUP BY k, window_start, window_end ORDER BY k',
+    )
+    await send([0, 'a', 1], [1, 'b', 1], [2, 'a', 1], [3, 'a', 1])
+    expect((await tail.take(2)).map(([k, c, s, e]) => [k, c, clock(s), clock(e)])).toEqual([
+      ['a', '2', '12:00:00', '12:00:03'],
+      ['b', '1', '12:00:00', '12:00:03'],
+    ])
+    await tail.stop()
+  })
+
+  it('open and close by conditions, with either row in or out', async () => {
+    const send = await events('ss3')
+    const ask = (range: string) =>
+      bench.query(
+        `SELECT count(), min(v), max(v) FROM session(ss3, ts, 5s, ${range}) GROUP BY window_start, window_end`,
+      )
+    const both = await ask("[k = 'go', k = 'stop']")
+    const open = await ask("(k = 'go', k = 'stop')")
+    await send([0, 'x', 0], [1, 'go', 1], [2, 'x', 2], [3, 'x', 3], [4, 'stop', 4], [5, 'x', 5])
+    expect(await both.take(1)).toEqual([['4', 1, 4]])
+    expect(await open.take(1)).toEqual([['2', 2, 3]])
+    await both.stop()
+    await open.stop()
+  })
+
+  it('rows that WHERE drops do not extend a session', async () => {
+    const send = await events('ss5')
+    const tail = await bench.query(
+      'SELECT count() FROM session(ss5, ts, 2s) AS e WHERE e.v > 0 GROUP BY window_start, window_end',
+    )
+    await send([0, 'a', 1], [1, 'a', 0], [2.5, 'a', 1])
+    expect(await tail.take(1)).toEqual([['1']])
+    await tail.stop()
+  })
+
+  it('TIMEOUT closes what is open', async () => {
+    const send = await events('ss4')
+    const tail = await bench.query(
+      'SELECT sum(v) FROM session(ss4, ts, 5s) GROUP BY window_start, window_end EMIT AFTER WINDOW CLOSE AND TIMEOUT 200ms',
+    )
+    await send([0, 'a', 1], [1, 'a', 2])
+    expect(await tail.take(1)).toEqual([['3']])
+    await tail.stop()
+  })
+})

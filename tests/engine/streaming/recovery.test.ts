@@ -75,6 +75,18 @@ const CASES: Record<string, Case> = {
     ].sort(),
     points: [...POINTS, ...STATE],
   },
+  'a session window': {
+    query: (s) =>
+      `SELECT k, sum(v) AS total, count() AS n FROM session(${s}, ts, 3s) PARTITION BY k GROUP BY window_start`,
+    target: { k: 'string', total: 'int64', n: 'int64' },
+    columns: 'k, total, n',
+    // a: rows at 1, 4 (3 s later: a new session) and 6, which stays open; b: 2, then 12.
+    expected: [
+      ['a', '1', '1'],
+      ['b', '2', '1'],
+    ],
+    points: [...POINTS, ...STATE],
+  },
   'a global aggregation': {
     query: (s) => `SELECT k, sum(v) AS total, count() AS n FROM ${s} WHERE v > 0 GROUP BY k EMIT ON UPDATE`,
     target: { k: 'string', total: 'int64', n: 'int64' },
@@ -123,7 +135,7 @@ describe.each(Object.entries(CASES))('a view with %s', (_name, test) => {
     expect(await bench.rows(target, test.columns)).toEqual(test.expected)
     // Once more from the record of an idle view: nothing is repeated.
     await bench.restart()
-    await bench.insert(source, [{ k: 'a', v: 0, ts: at(13) }])
+    await bench.insert(source, [{ k: 'z', v: 0, ts: at(13) }])
     await bench.settled(view)
     expect(await bench.rows(target, test.columns)).toEqual(test.expected)
   })
