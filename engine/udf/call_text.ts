@@ -9,6 +9,9 @@ const NEVER_NULL = new Set(['array', 'map', 'tuple', 'nullable'])
  * declared types, and NULL where an argument is NULL, without a call. The result's type is nullable only where an
  * argument's is, which the store knows alone: `toTypeName` is a constant there, and may stand in a CAST.
  * Functions that run outside the store do not get the store's own treatment of NULL, so it is written out.
+ *
+ * `materialize` keeps the store from calling a function of constants while it analyses a statement: that happens
+ * for a mere DESCRIBE too, and in the thread that serves all clients.
  */
 export function scalarCallText(
   target: Extract<CallTarget, { kind: 'scalar' }>,
@@ -18,7 +21,8 @@ export function scalarCallText(
   const mayBeNull = args.filter((_, i) => !NEVER_NULL.has(types[i]!.kind))
   const cast = args.map((arg, i) => {
     const type = types[i]!
-    const value = NEVER_NULL.has(type.kind) ? arg : `assumeNotNull(${arg})`
+    const row = i === 0 ? `materialize(${arg})` : arg
+    const value = NEVER_NULL.has(type.kind) ? row : `assumeNotNull(${row})`
     return `CAST(${value}, ${quote(storeType(type))})`
   })
   const call = `${target.chName}(${cast.join(', ')})`
