@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { build, type PluginBuild } from 'esbuild'
 import { UserError } from '../dialect/index.js'
 import { type TpctlConfig, validateConfig } from './config.js'
 
@@ -42,6 +42,8 @@ export async function loadModule(path: string, code: string): Promise<Record<str
       entryPoints: [compiledPath(path) ?? path],
       bundle: true,
       platform: 'node',
+      // Node's own conditions, without esbuild's `module`: what is named is loaded by Node.
+      conditions: ['node'],
       format: 'esm',
       target: 'node20',
       write: false,
@@ -51,13 +53,12 @@ export async function loadModule(path: string, code: string): Promise<Record<str
         {
           name: 'packages',
           setup(build) {
-            build.onResolve({ filter: /^[^./]/ }, ({ path: name, importer, kind }) =>
-              kind === 'entry-point'
-                ? undefined
-                : name.startsWith('node:')
-                  ? { path: name, external: true }
-                  : resolvePackage(name, importer),
-            )
+            build.onResolve({ filter: /^[^./]/ }, ({ path: name, importer, kind, pluginData }) => {
+              if (kind === 'entry-point' || pluginData === RESOLVING) return undefined
+              return name.startsWith('node:')
+                ? { path: name, external: true }
+                : resolvePackage(build, name, importer)
+            })
             // A function's definition names its own file, which must not become the bundle's.
             build.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path: file }) => ({
               contents: (await readFile(file, 'utf8')).replaceAll(
@@ -86,16 +87,27 @@ export async function loadModule(path: string, code: string): Promise<Record<str
   }
 }
 
-/** Packages are imported, not bundled: by their full path, since the bundle lies in a temporary folder. */
-function resolvePackage(name: string, importer: string): { path: string; external: boolean } {
-  if (/^tpctl(\/udfs?)?$/.test(name)) return { path: ownEntry(), external: false }
+/** Marks a question of ours to esbuild's resolver, so that it is not asked of us again. */
+const RESOLVING = Symbol('resolving')
+
+/**
+ * Packages are imported, not bundled: by their full path, since the bundle lies in a temporary folder. esbuild finds
+ * the file that an `import` means, which for many packages is another one than `require` would get.
+ */
+async function resolvePackage(
+  build: PluginBuild,
+  name: string,
+  importer: string,
+): Promise<{ path: string; external: boolean }> {
+  if (name === 'tpctl') return { path: ownEntry(), external: false }
+  if (isBuiltin(name)) return { path: name, external: true }
   for (const from of [importer, fileURLToPath(import.meta.url)]) {
-    try {
-      const found = createRequire(from).resolve(name)
-      return { path: found === name ? name : pathToFileURL(found).href, external: true }
-    } catch {
-      // Not installed there: ask the next.
-    }
+    const found = await build.resolve(name, {
+      kind: 'import-statement',
+      resolveDir: dirname(from),
+      pluginData: RESOLVING,
+    })
+    if (found.errors.length === 0) return { path: pathToFileURL(found.path).href, external: true }
   }
   return { path: name, external: true }
 }
