@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { scalarCallText } from '../../../engine/udf/index.js'
 import { functionObject, type Harness, openHarness, signature, type } from './harness.js'
 
 interface Call {
@@ -113,6 +114,18 @@ describe('a remote function', () => {
     await h.rows(`SELECT ${f}(toString(number)) FROM numbers(0)`)
     await h.rows(`SELECT if(number > 5, ${f}(toString(number)), '') FROM numbers(3)`)
     expect(calls).toEqual([])
+  })
+
+  it('is not called when a statement is only described, though its arguments are constants', async () => {
+    await define('described', 'a string', 'string')
+    const target = h.registry.lookup('described')
+    if (target?.kind !== 'scalar') throw new Error('not a scalar function')
+    const sql = `SELECT ${scalarCallText(target, ["'x'"])} AS r`
+    answer = ({ body }) => results(body.a)
+    expect(await h.chdb.describe(sql)).toEqual([{ name: 'r', type: 'String' }])
+    expect(calls).toEqual([])
+    expect(await h.rows(sql)).toEqual([['x']])
+    expect(calls).toHaveLength(1)
   })
 
   it('fails with 2526 for another status, an absent peer and a late answer', async () => {

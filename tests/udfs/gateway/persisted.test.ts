@@ -80,6 +80,20 @@ describe('a view that calls the gateway', () => {
     await createFunctions()
     const again = await client.rows<{ s: string }>(`SELECT birdeye_token_security('${address(3)}') AS s`)
     expect(JSON.parse(again[0]!.s)).toMatchObject({ provider: 'birdeye', success: true })
+    // The view that runs takes the new version of its function: the gateway has another port now.
+    await client.insert('mints', [{ address: address(4) }])
+    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(61)
+    expect(birdeye.seen).toHaveLength(20)
+  })
+
+  it('and its functions survive a restart of the engine', async () => {
+    await client.close()
+    await engine.close()
+    engine = await startEngine({ dir, ports: { http: 0, stream: 0, metrics: 0, kafka: 0 } })
+    client = new ProtonClient({ url: engine.url, streamUrl: engine.streamUrl })
+    await client.insert('mints', [{ address: address(5) }])
+    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(62)
+    expect((await scored()).at(-1)).toMatchObject({ address: address(5), level: 'low' })
     expect(birdeye.seen).toHaveLength(20)
   })
 
@@ -90,12 +104,12 @@ describe('a view that calls the gateway', () => {
       { address: address(100) },
       { address: address(101) },
     ])
-    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(63)
+    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(65)
     const last = (await scored()).slice(-3)
     expect(last.map((row) => row.level)).toEqual(['low', 'unknown', 'unknown'])
     expect(last[1]!.security).toContain('quota exhausted')
     await client.insert('mints', [{ address: address(2) }])
-    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(64)
+    await expect.poll(async () => (await scored()).length, { timeout: 20_000 }).toBe(66)
     expect(birdeye.seen.length).toBeLessThanOrEqual(22)
   })
 })
