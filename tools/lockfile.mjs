@@ -1,21 +1,46 @@
-// Adds the chDB builds of other platforms to package-lock.json. Where only the linux-x64 build can
-// be fetched, `npm install` writes a lockfile that `npm ci` refuses; run this after every `npm install`.
+// Adds the builds for other platforms to package-lock.json. Where a registry offers only the builds of this
+// machine, `npm install` writes a lockfile that `npm ci` refuses; run this after every `npm install`.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const path = new URL('../package-lock.json', import.meta.url)
 const lock = JSON.parse(readFileSync(path, 'utf8'))
-const here = lock.packages['node_modules/@chdb/lib-linux-x64-gnu']
-const platforms = {
-  'darwin-arm64': { cpu: ['arm64'], os: ['darwin'] },
-  'darwin-x64': { cpu: ['x64'], os: ['darwin'] },
-  'linux-arm64-gnu': { cpu: ['arm64'], libc: ['glibc'], os: ['linux'] },
+
+const SYSTEMS = [
+  'aix',
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+]
+const CPUS = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64']
+
+/** What the name of a platform's build says: `@x/cli-linux-arm64-musl`. Undefined for any other package. */
+function platformOf(name) {
+  const words = name.split(/[/@.-]/)
+  const os = words.find((word) => SYSTEMS.includes(word))
+  const cpu = words.find((word) => CPUS.includes(word))
+  if (os === undefined || cpu === undefined) return undefined
+  const libc = words.includes('musl') ? 'musl' : words.includes('gnu') ? 'glibc' : undefined
+  return { cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }), os: [os] }
 }
-for (const [name, where] of Object.entries(platforms)) {
-  lock.packages[`node_modules/@chdb/lib-${name}`] ??= {
-    version: here.version,
-    license: here.license,
-    optional: true,
-    ...where,
+
+for (const owner of Object.values({ ...lock.packages })) {
+  for (const [name, version] of Object.entries(owner.optionalDependencies ?? {})) {
+    const platform = platformOf(name)
+    if (platform === undefined || !/^\d/.test(version)) continue
+    const { license } = owner
+    lock.packages[`node_modules/${name}`] ??= {
+      version,
+      ...(license ? { license } : {}),
+      ...platform,
+      optional: true,
+    }
+    if (owner.dev) lock.packages[`node_modules/${name}`].dev ??= true
   }
 }
 lock.packages = Object.fromEntries(
