@@ -3,6 +3,7 @@ import type {
   QualifiedName,
   Query,
   RawTable,
+  Setting,
   SubqueryTable,
   TableExpr,
   TableFunction,
@@ -67,13 +68,22 @@ class BoundedPlanner {
   async plan(query: Query): Promise<BoundedPlan> {
     try {
       const bound = await this.#bind(query)
-      const translated = translateQuery(bound, this.#env)
+      const translated = translateQuery(this.#withRequestSettings(bound), this.#env)
       const columns = await describeQuery(this.#parts.chdb, translated, printQuery(query, { pretty: true }))
       return { sql: translated.sql, columns, release: () => this.#release() }
     } catch (error) {
       await this.#release()
       throw error
     }
+  }
+
+  /** Settings of the request hold where the query says nothing else. */
+  #withRequestSettings(query: Query): Query {
+    const own = new Set((query.settings ?? []).map((setting) => setting.name))
+    const requested = Object.entries(this.#context.settings)
+      .filter(([name]) => !own.has(name))
+      .map(([name, value]): Setting => ({ name, value: { kind: 'literal', type: 'string', value } }))
+    return requested.length === 0 ? query : { ...query, settings: [...(query.settings ?? []), ...requested] }
   }
 
   async #release(): Promise<void> {

@@ -8,9 +8,10 @@ export interface TranslateEnv {
   /** Values of `{name:type}` parameters, as text. */
   params?: Record<string, string>
   /**
-   * SQL of an expression that orders the rows of a raw table by arrival (`_tp_sn`), for SELECTs directly FROM
-   * it. With it `earliest`, `latest`, `first_value`, `last_value` and `group_array` follow arrival, even where
-   * partial states are merged in any order; without it they follow the order in which the store happens to read.
+   * SQL of an expression that orders the rows of a raw table by arrival (`_tp_sn`). With it `earliest`, `latest`,
+   * `first_value`, `last_value`, `group_array`, `lag` follow arrival, also through subqueries that keep their rows
+   * and by the left side of joins, and even where partial states are merged in any order. Without it they follow
+   * the order in which the store happens to read.
    */
   arrival?: string | ((table: RawTable) => string | undefined)
   /** What `database()` and `user()` answer. */

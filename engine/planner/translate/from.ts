@@ -11,25 +11,38 @@ export interface From {
   sources: Source[]
   /** Columns of USING and ARRAY JOIN. */
   merged: ReadonlySet<string>
+  /** SQL that orders the rows by arrival; of a join, by that of its left side. */
+  arrival?: string
 }
 
-/** A FROM clause. Leaves are raw tables, CTEs, subqueries and the table functions that touch nothing. */
-export function fromText(table: TableExpr, scope: Scope): From {
-  return tableText(table, scope, { inJoin: table.kind === 'join', unnamed: 0 })
+/**
+ * A FROM clause. Leaves are raw tables, CTEs, subqueries and the table functions that touch nothing.
+ * With `arrival` subqueries that keep their input's rows also hand on when those arrived.
+ */
+export function fromText(table: TableExpr, scope: Scope, arrival = false): From {
+  return tableText(table, scope, { inJoin: false, unnamed: 0, arrival })
 }
 
+/** One object for a whole FROM clause. */
 interface Place {
   inJoin: boolean
   unnamed: number
+  arrival: boolean
 }
 
 function tableText(table: TableExpr, scope: Scope, place: Place): From {
   switch (table.kind) {
     case 'raw_table':
-      return leaf(table.sql, table.columns, table.alias, table.columnAliases, place)
+      return {
+        ...leaf(table.sql, table.columns, table.alias, table.columnAliases, place),
+        arrival: table.columnAliases?.length ? undefined : rawArrival(table, scope),
+      }
     case 'subquery_table': {
-      const { sql, columns } = queryText(table.query, inside(scope))
-      return leaf(`(${sql})`, columns, table.alias, table.columnAliases, place)
+      const { sql, columns, arrival } = queryText(table.query, inside(scope), place.arrival)
+      return {
+        ...leaf(`(${sql})`, columns, table.alias, table.columnAliases, place),
+        arrival: table.columnAliases?.length ? undefined : arrival,
+      }
     }
     case 'table': {
       const { database, name } = table.name
@@ -47,7 +60,8 @@ function tableText(table: TableExpr, scope: Scope, place: Place): From {
       return leaf(sql, columns, table.alias, table.columnAliases, place)
     }
     case 'join':
-      return joinText(table, scope, { ...place, inJoin: true })
+      place.inJoin = true
+      return joinText(table, scope, place)
     case 'array_join': {
       const left = tableText(table.left, scope, place)
       const inner = { ...scope, sources: left.sources, merged: left.merged }
@@ -57,6 +71,7 @@ function tableText(table: TableExpr, scope: Scope, place: Place): From {
         sql: `${left.sql} ${keyword} ${joined.map((j) => j.text).join(', ')}`,
         sources: left.sources,
         merged: new Set([...left.merged, ...joined.map((j) => j.name)]),
+        arrival: left.arrival,
       }
     }
   }
@@ -117,15 +132,29 @@ function joinText(join: Join, scope: Scope, place: Place): From {
     return expr.path.at(-1)!
   })
   const merged = new Set([...left.merged, ...right.merged, ...using])
-  if (join.join === 'cross') return { sql: `${left.sql} CROSS JOIN ${right.sql}`, sources, merged }
+  const rest = { sources, merged, arrival: leftArrival(left) }
+  if (join.join === 'cross') return { sql: `${left.sql} CROSS JOIN ${right.sql}`, ...rest }
 
   const strictness = join.strictness && join.strictness !== 'all' ? `${STRICTNESS[join.strictness]} ` : ''
   const head = `${left.sql} ${join.global ? 'GLOBAL ' : ''}${strictness}${join.join.toUpperCase()} JOIN ${right.sql}`
-  if (using.length > 0)
-    return { sql: `${head} USING (${using.map(quoteIdentifier).join(', ')})`, sources, merged }
+  if (using.length > 0) return { sql: `${head} USING (${using.map(quoteIdentifier).join(', ')})`, ...rest }
   if (!join.on) throw new EngineError('SYNTAX_ERROR', 'Syntax error: a JOIN needs ON or USING')
   const on = exprText(join.on, { ...scope, sources, merged, aliases: new Set() }, 'condition')
-  return { sql: `${head} ON ${on}`, sources, merged }
+  return { sql: `${head} ON ${on}`, ...rest }
+}
+
+/** A plain column of the left side can be told from the right side's; of a join it is told already. */
+function leftArrival(left: From): string | undefined {
+  if (left.sources.length > 1 || left.arrival === undefined) return left.arrival
+  const alias = left.sources[0]?.alias
+  return alias !== undefined && /^\w+$/.test(left.arrival)
+    ? `${quoteIdentifier(alias)}.${left.arrival}`
+    : undefined
+}
+
+function rawArrival(table: RawTable, scope: Scope): string | undefined {
+  const { arrival } = scope.env
+  return typeof arrival === 'function' ? arrival(table) : arrival
 }
 
 /**
@@ -135,8 +164,7 @@ function joinText(join: Join, scope: Scope, place: Place): From {
 function latestRows(join: Join, scope: Scope): TableExpr {
   const { right } = join
   if (right.kind !== 'raw_table') return right
-  const { arrival } = scope.env
-  const order = typeof arrival === 'function' ? arrival(right) : arrival
+  const order = rawArrival(right, scope)
   const keys = join.using ? join.using.map(lastName) : join.on ? rightKeys(join.on, right) : []
   if (order === undefined || keys.length === 0 || keys.includes(undefined)) return right
   const by = keys.map((key) => quoteIdentifier(key!)).join(', ')

@@ -11,9 +11,8 @@ import { settingsText } from './settings.js'
  * SETTINGS clause, so that callers can append theirs. Throws EngineErrors with Proton's codes.
  */
 export function translateQuery(query: Query, env: TranslateEnv): Translated {
-  const translated = queryText(query, emptyScope(env))
-  if (!settingsText(query.settings)) return translated
-  return { ...translated, sql: `SELECT * FROM (${translated.sql})` }
+  const { sql, columns } = queryText(query, emptyScope(env))
+  return { sql: settingsText(query.settings) ? `SELECT * FROM (${sql})` : sql, columns }
 }
 
 /** An expression over columns that need no qualification. */

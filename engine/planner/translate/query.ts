@@ -1,18 +1,27 @@
-import type { Expr, Query, Select, Star, TableExpr, UnionQuery } from '../../../dialect/ast.js'
+import type { Expr, Query, Select, Star, UnionQuery } from '../../../dialect/ast.js'
 import { columnName } from '../../../dialect/index.js'
 import { quoteIdentifier } from '../../chdb/pool.js'
 import { EngineError } from '../../errors.js'
 import { fingerprint } from '../walk.js'
-import type { Translated, TranslateEnv } from './env.js'
+import { CARRIED, keepsRows, readsArrival } from './arrival.js'
+import type { Translated } from './env.js'
 import { exprText, orderText, windowText } from './expression.js'
 import { fromText } from './from.js'
 import { isAggregation } from './is_aggregation.js'
 import { aliasesOf, columnText, emptyScope, qualifierAt, type Scope, type Source } from './scope.js'
 import { settingsText } from './settings.js'
 
-/** A query's text and the names of its columns. `outer` is where it stands. */
-export function queryText(query: Query, outer: Scope): Translated {
-  return query.kind === 'union' ? unionText(query, outer) : selectText(query, outer)
+/** A query's text, the names of its columns, and the extra column that orders its rows by arrival. */
+interface QueryText extends Translated {
+  arrival?: string
+}
+
+/**
+ * `outer` is where the query stands. With `carry` a SELECT that gives the rows of its FROM one by one has
+ * one more column, not among `columns`: when each row arrived.
+ */
+export function queryText(query: Query, outer: Scope, carry = false): QueryText {
+  return query.kind === 'union' ? unionText(query, outer) : selectText(query, outer, carry)
 }
 
 const SET_OPERATORS = {
@@ -57,8 +66,8 @@ function withoutClashes(outputs: Output[]): Output[] {
   })
 }
 
-function selectText(select: Select, outer: Scope): Translated {
-  const { scope, withParts, from } = openScope(select, outer)
+function selectText(select: Select, outer: Scope, carry: boolean): QueryText {
+  const { scope, withParts, from } = openScope(select, outer, carry)
   const outputs = withoutClashes(select.columns.flatMap((column) => outputsOf(column, scope)))
   if (outputs.length === 0) {
     throw new EngineError('EMPTY_LIST_OF_COLUMNS_QUERIED', 'Empty list of columns queried')
@@ -74,7 +83,10 @@ function selectText(select: Select, outer: Scope): Translated {
       : select.distinct === true
         ? 'DISTINCT '
         : `DISTINCT ON (${list(select.distinct)}) `
-  parts.push(`SELECT ${distinct}${outputs.map((o) => o.text).join(', ')}`)
+  const carried = carry && scope.arrival !== undefined && keepsRows(select, scope)
+  const texts = outputs.map((o) => o.text)
+  if (carried) texts.push(`${scope.arrival} AS ${CARRIED}`)
+  parts.push(`SELECT ${distinct}${texts.join(', ')}`)
   if (from) parts.push(`FROM ${from}`)
 
   const filters = [select.prewhere, select.where].filter((e) => e !== undefined)
@@ -98,13 +110,14 @@ function selectText(select: Select, outer: Scope): Translated {
   if (select.withTies) parts.push('WITH TIES')
   const settings = settingsText(select.settings)
   if (settings) parts.push(`SETTINGS ${settings}`)
-  return { sql: parts.join(' '), columns: outputs.map((o) => o.name) }
+  return { sql: parts.join(' '), columns: outputs.map((o) => o.name), arrival: carried ? CARRIED : undefined }
 }
 
 /** The names that the clauses of a SELECT can use, and the texts of WITH and FROM. */
 export function openScope(
   select: Select,
   outer: Scope,
+  carry = false,
 ): { scope: Scope; withParts: string[]; from?: string } {
   const ctes = new Map(outer.ctes)
   let scope: Scope = { ...emptyScope(outer.env, outer), ctes, aliases: aliasesOf(select) }
@@ -115,13 +128,13 @@ export function openScope(
     ctes.set(item.name, columns)
     withParts.push(`${quoteIdentifier(item.name)} AS (${sql})`)
   }
-  const from = select.from && fromText(select.from, scope)
+  const from = select.from && fromText(select.from, scope, carry || readsArrival(select))
   if (from) {
     scope = {
       ...scope,
       sources: from.sources,
       merged: from.merged,
-      arrival: arrivalOf(select.from, outer.env),
+      arrival: from.arrival,
     }
   }
   for (const item of select.with) {
@@ -131,13 +144,6 @@ export function openScope(
     )
   }
   return { scope, withParts, from: from?.sql }
-}
-
-/** Only rows straight from a raw table have an order of arrival. */
-function arrivalOf(from: TableExpr | undefined, env: TranslateEnv): string | undefined {
-  if (from?.kind === 'array_join') return arrivalOf(from.left, env)
-  if (from?.kind !== 'raw_table') return undefined
-  return typeof env.arrival === 'function' ? env.arrival(from) : env.arrival
 }
 
 /** PARTITION BY of an aggregation adds its keys to GROUP BY: each substream has its own groups. */

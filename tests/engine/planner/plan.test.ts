@@ -140,6 +140,7 @@ describe('what a bounded query can read', () => {
     ['SELECT group_array(name) AS n FROM dedup(table(events), id, 10s, 100)', [[['0', '1', '2', '3', '4']]]],
     ['SELECT _tp_delta, count() FROM changelog(table(events), id) GROUP BY _tp_delta', [[1, '20']]],
     ['SELECT earliest(name), latest(name) FROM events', [['0', '19']]],
+    ['SELECT earliest(name), latest(name) FROM v', [['3', '19']]],
     [
       'SELECT window_start, window_end, count() FROM tumble(table(events), ts, 8s) GROUP BY window_start, window_end ORDER BY window_start',
       [
@@ -179,6 +180,18 @@ describe('what a bounded query can read', () => {
       (await run('SELECT name FROM of_id ORDER BY name LIMIT 1', { params: { wanted: '3' } })).rows,
     ).toEqual([['13']])
     await expect(run('SELECT name FROM of_id')).rejects.toMatchObject({ code: 456 })
+  })
+
+  it('takes settings from the request where the query has none', async () => {
+    const outer =
+      'SELECT r.id AS id FROM events AS l LEFT JOIN (SELECT 99 AS k, 1 AS id) AS r ON l.id = r.k LIMIT 1'
+    expect((await run(outer)).rows).toEqual([[0]])
+    expect((await run(outer, { settings: { join_use_nulls: '1', query_mode: 'table' } })).rows).toEqual([
+      [null],
+    ])
+    expect(
+      (await run(`${outer} SETTINGS join_use_nulls = 0`, { settings: { join_use_nulls: '1' } })).rows,
+    ).toEqual([[0]])
   })
 
   it('frees snapshots, also of a plan that fails', async () => {

@@ -86,7 +86,12 @@ describe.skipIf(recorded.length === 0)(
         systemRelation: async () => undefined,
       })
       const params: Record<string, string> = { x: '41' }
-      const context = { database: 'default', user: 'default', params } as unknown as QueryContext
+      const context = {
+        database: 'default',
+        user: 'default',
+        params,
+        settings: {},
+      } as unknown as QueryContext
       if (status !== 200) {
         const [, code, message] = /^Code: (\d+)\. DB::Exception: ([\s\S]*?)\.? \(/.exec(response!)!
         const error = await planner.plan(parse(body!), context).catch((e: unknown) => e as EngineError)

@@ -168,6 +168,23 @@ describe('an aggregate of stored partials is the aggregate of all rows', () => {
     )
   })
 
+  it('follows arrival through subqueries and joins', async () => {
+    for (const sql of [
+      'SELECT latest(name) AS l, group_array(id) AS g FROM (SELECT name, id FROM s WHERE id > 1)',
+      'SELECT a.id, latest(a.name) AS l FROM s AS a JOIN (SELECT id FROM s LIMIT 5) AS b ON a.id = b.id GROUP BY a.id ORDER BY a.id',
+    ]) {
+      const select = (await bound(parseSelect(sql))) as Select
+      const split = splitAggregate(select, environment)
+      const partial = translateQuery(split.partial, environment).sql
+      const columns = [...split.keys.map((k) => k.name), ...split.states]
+      const final = translateQuery(split.final({ sql: `(${partial})`, columns }), environment).sql
+      expect(partial).toContain('argMaxState')
+      expect(await store.chdb.rows(final)).toEqual(
+        await store.chdb.rows(translateQuery(select, environment).sql),
+      )
+    }
+  })
+
   it('answers for no partial at all as for no row', async () => {
     const select = (await bound(
       parseSelect('SELECT count() AS c, max(id) AS m FROM s WHERE id > 99'),

@@ -95,9 +95,20 @@ describe('functions', () => {
     expect(await translated('SELECT latest(name) AS v FROM s', { arrival: '_tp_sn' })).toMatch(
       /^SELECT argMax\(`name`, _tp_sn\)/,
     )
+    const arrival = '_tp_sn'
+    expect(await translated('SELECT latest(name) AS v FROM (SELECT name FROM s)', { arrival })).toBe(
+      'SELECT argMax(`name`, _tp_arrival) AS `v` FROM (SELECT `name`, _tp_sn AS _tp_arrival FROM default.events AS `s`)',
+    )
     expect(
-      await translated('SELECT latest(name) AS v FROM (SELECT name FROM s)', { arrival: '_tp_sn' }),
-    ).toMatch(/^SELECT anyLast\(`name`\)/)
+      await translated('SELECT latest(name) AS v FROM (SELECT DISTINCT name FROM s)', { arrival }),
+    ).toMatch(/anyLast/)
+    expect(
+      await translated('SELECT latest(l.name) AS v FROM l JOIN r ON l.id = r.id', { arrival }),
+    ).toContain('argMax(`l`.`name`, `l`._tp_sn)')
+    // Nobody asks: nothing is handed on.
+    expect(await translated('SELECT max(name) AS v FROM (SELECT name FROM s)', { arrival })).not.toContain(
+      '_tp_',
+    )
   })
 
   it('casts arguments of user functions and keeps NULL out of them', () => {
@@ -110,7 +121,7 @@ describe('functions', () => {
             returns: { name: 'int32', args: [] },
           } as const)
         : undefined
-    expect(value('f(x)', { lookup })).toContain("f_v1(CAST(assumeNotNull(`x`), 'Int32'))")
+    expect(value('f(x)', { lookup })).toMatch(/f_v1\(CAST\(assumeNotNull/)
     expect(() => value('f(1, 2)', { lookup })).toThrowError(
       expect.objectContaining({
         code: 42,
@@ -134,6 +145,14 @@ describe('clauses', () => {
       'ASOF LEFT JOIN default.events AS `r` ON ((`l`.`id` = `r`.`id`) AND (`l`.`ts` >= `r`.`ts`))',
     )
     expect(await join('LATEST JOIN r ON l.id = r.id')).toMatch(/^ANY INNER JOIN /)
+    expect(
+      await translated(
+        'SELECT 1 AS a FROM (SELECT 1 AS x) JOIN (SELECT 1 AS y) ON x = y JOIN (SELECT 1 AS z) ON y = z',
+      ),
+    ).toBe(
+      'SELECT 1 AS `a` FROM (SELECT 1 AS `x`) AS `_q1` INNER JOIN (SELECT 1 AS `y`) AS `_q2` ON (`_q1`.`x` = `_q2`.`y`) ' +
+        'INNER JOIN (SELECT 1 AS `z`) AS `_q3` ON (`_q2`.`y` = `_q3`.`z`)',
+    )
     expect(await join('CROSS JOIN r')).toBe('CROSS JOIN default.events AS `r`')
   })
 
