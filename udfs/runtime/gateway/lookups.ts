@@ -90,16 +90,16 @@ export class Lookups {
     const answers = new Map<string, string>()
     await Promise.all(
       distinct.map(async (key) => {
-        const refusal = this.#options.refuse?.(key)
-        if (refusal !== undefined) {
-          answers.set(key, errorAnswer(refusal, provider.name))
-          return
-        }
         const known = cached.get(key)
         const usable = known?.provider === provider.name ? known : undefined
         if (usable && Date.now() - usable.fetchedAt < this.#options.ttlMs) {
           metrics.cache.inc({ function: name, result: 'hit' })
           answers.set(key, usable.value)
+          return
+        }
+        const refusal = this.#options.refuse?.(key)
+        if (refusal !== undefined) {
+          answers.set(key, errorAnswer(refusal, provider.name))
           return
         }
         metrics.cache.inc({ function: name, result: usable ? 'stale' : 'miss' })
