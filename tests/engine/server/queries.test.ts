@@ -1,0 +1,245 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TestEngine, until } from './harness.js'
+
+let engine: TestEngine
+beforeAll(async () => {
+  engine = await TestEngine.start()
+  await engine.run('CREATE STREAM t (i int, s string)')
+  await engine.run("INSERT INTO t (i, s) VALUES (1, 'a'), (2, 'b')")
+})
+afterAll(() => engine?.close())
+
+/** A streaming query: its text so far, and a way to leave it. */
+async function tail(sql: string, params: Record<string, string> = {}) {
+  const url = new URL(engine.engine.streamUrl)
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
+  const abort = new AbortController()
+  const response = await fetch(url, { method: 'POST', body: sql, signal: abort.signal })
+  const state = { text: '', ended: false }
+  const reading = (async () => {
+    const decoder = new TextDecoder()
+    try {
+      for await (const chunk of response.body!) state.text += decoder.decode(chunk, { stream: true })
+    } catch {
+      // Left.
+    }
+    state.ended = true
+  })()
+  return {
+    status: response.status,
+    state,
+    ended: reading,
+    async leave() {
+      abort.abort()
+      await reading
+    },
+  }
+}
+const running = async (id: string) =>
+  (
+    await engine.rows(`SELECT query_id, query, is_streaming FROM system.processes WHERE query_id = '${id}'`)
+  )[0]
+
+describe('streaming queries', () => {
+  it('answer at once and then row by row', async () => {
+    const query = await tail('SELECT i, s FROM t', { default_format: 'JSONEachRow', query_id: 'tail-1' })
+    expect(query.status).toBe(200)
+    expect(await running('tail-1')).toEqual({
+      query_id: 'tail-1',
+      query: 'SELECT i, s FROM t',
+      is_streaming: true,
+    })
+    await engine.run("INSERT INTO t (i, s) VALUES (3, 'c')")
+    await until(async () => (query.state.text === '{"i":3,"s":"c"}\n' ? true : undefined))
+    await engine.run("INSERT INTO t (i, s) VALUES (4, 'd')")
+    await until(async () => (query.state.text.endsWith('{"i":4,"s":"d"}\n') ? true : undefined))
+    await query.leave()
+    await until(async () => ((await running('tail-1')) === undefined ? true : undefined))
+  })
+
+  it('begin a format with one header', async () => {
+    const query = await tail('SELECT i FROM t WHERE _tp_time > earliest_ts() LIMIT 2', {
+      default_format: 'CSVWithNames',
+    })
+    await query.ended
+    expect(query.state.text).toBe('"i"\n1\n2\n')
+  })
+
+  it('make one JSON document when they end', async () => {
+    const query = await tail('SELECT i FROM t WHERE _tp_time > earliest_ts() LIMIT 3', {
+      default_format: 'JSON',
+    })
+    await query.ended
+    expect(JSON.parse(query.state.text)).toMatchObject({
+      meta: [{ name: 'i', type: 'int32' }],
+      data: [{ i: 1 }, { i: 2 }, { i: 3 }],
+    })
+  })
+
+  it('end with 394 when killed', async () => {
+    const query = await tail('SELECT i FROM t', { query_id: 'kill-me' })
+    await until(async () => running('kill-me'))
+    expect(await engine.rows("KILL QUERY WHERE query_id = 'kill-me'")).toEqual([
+      { kill_status: 'waiting', query_id: 'kill-me', user: 'default', query: 'SELECT i FROM t' },
+    ])
+    await query.ended
+    expect(query.state.text).toContain('Code: 394. DB::Exception: Query was cancelled. (QUERY_WAS_CANCELLED)')
+    await until(async () => ((await running('kill-me')) === undefined ? true : undefined))
+  })
+
+  it('of one id run once: 216', async () => {
+    const query = await tail('SELECT i FROM t', { query_id: 'twice' })
+    const second = await engine.sql('SELECT 1', { params: { query_id: 'twice' } })
+    expect([second.status, second.headers.get('x-timeplus-exception-code')]).toEqual([500, '216'])
+    await query.leave()
+  })
+})
+
+describe('bounded results', () => {
+  it('of many chunks are one JSON document with exact 64-bit numbers', async () => {
+    const answer = await engine.sql(
+      'SELECT number, number + 9007199254740993 AS n FROM numbers(300000) ORDER BY number',
+      { params: { default_format: 'JSONCompact' } },
+    )
+    const parsed = JSON.parse(answer.text) as { rows: number; data: string[][] }
+    expect(parsed.rows).toBe(300_000)
+    expect(parsed.data.length).toBe(300_000)
+    expect(parsed.data[299_999]).toEqual(['299999', '9007199255040992'])
+  })
+
+  it('of many chunks join in XML, Values and with names', async () => {
+    const xml = (await engine.sql('SELECT number AS n FROM numbers(200000) FORMAT XML')).text
+    expect(xml.match(/<row>/g)?.length).toBe(200_000)
+    expect(xml.match(/<result>/g)?.length).toBe(1)
+    const values = (await engine.sql('SELECT number AS n FROM numbers(200000) ORDER BY n FORMAT Values')).text
+    expect(values.split('),(').length).toBe(200_000)
+    const csv = (await engine.sql('SELECT number AS n FROM numbers(200000) FORMAT CSVWithNamesAndTypes')).text
+    expect(csv.split('\n').length).toBe(200_003)
+    expect(csv.startsWith('"n"\n"uint64"\n')).toBe(true)
+  })
+
+  it('without rows still have their frame', async () => {
+    const answer = await engine.sql('SELECT i FROM table(t) WHERE 0', { params: { default_format: 'JSON' } })
+    expect(JSON.parse(answer.text)).toMatchObject({ meta: [{ name: 'i', type: 'int32' }], data: [], rows: 0 })
+    expect((await engine.sql('SELECT i FROM table(t) WHERE 0 FORMAT TSVWithNames')).text).toBe('i\n')
+  })
+
+  it('print times with their zone at any depth', async () => {
+    const [row] = await engine.rows(
+      "SELECT to_datetime64('2026-01-02 03:04:05.5', 1, 'Asia/Kolkata') AS a, [to_datetime64('2026-01-02 03:04:05', 0, 'UTC')] AS b, to_datetime('2026-01-02 03:04:05') AS c, tuple_cast(1, to_datetime('2026-01-02 03:04:05', 'UTC')) AS d",
+    )
+    expect(row).toEqual({
+      a: '2026-01-02 03:04:05.5+05:30',
+      b: ['2026-01-02 03:04:05Z'],
+      c: '2026-01-02 03:04:05',
+      d: [1, '2026-01-02 03:04:05Z'],
+    })
+  })
+
+  it('of one stream come in the order of arrival', async () => {
+    await engine.run('CREATE STREAM ordered (i int)')
+    for (let i = 0; i < 8; i++) await engine.run(`INSERT INTO ordered (i) VALUES (${i})`)
+    expect((await engine.rows('SELECT i FROM table(ordered)')).map((row) => row.i)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7,
+    ])
+    expect((await engine.rows('SELECT i, _tp_time FROM table(ordered) LIMIT 3')).map((row) => row.i)).toEqual(
+      [0, 1, 2],
+    )
+  })
+
+  it('end a broken result with the error as text', async () => {
+    const answer = await engine.sql('SELECT throw_if(number = 900000) FROM numbers(1000000)')
+    expect(answer.text).toMatch(/Code: 395\. DB::Exception: /)
+  })
+})
+
+describe('requests', () => {
+  it('may be gzipped, and answers too where asked', async () => {
+    const response = await engine.sql(gzipSync('SELECT 42'), { headers: { 'content-encoding': 'gzip' } })
+    expect(response.text).toBe('42\n')
+    const url = `${engine.engine.url}/?enable_http_compression=1&query=SELECT+42`
+    const raw = await fetch(url, { headers: { 'accept-encoding': 'gzip' } })
+    expect(raw.headers.get('content-encoding')).toBe('gzip')
+    expect(await raw.text()).toBe('42\n')
+    expect(gunzipSync(gzipSync('x')).toString()).toBe('x')
+  })
+
+  it('carry settings and SET of a session', async () => {
+    const params = { session_id: 's1' }
+    await engine.sql("SET max_block_size = 7, query_mode = 'table'", { params })
+    const [row] = (
+      await engine.sql("SELECT value FROM system.settings WHERE name = 'max_block_size'", { params })
+    ).text.split('\n')
+    expect(row).toBe('7')
+    expect((await engine.sql('SELECT count() FROM ordered', { params, stream: true })).text).toBe('8\n')
+    expect((await engine.sql('SET no_such_setting = 1')).headers.get('x-timeplus-exception-code')).toBe('115')
+    expect((await engine.sql('SELECT 1', { params: { no_such_setting: '1' } })).status).toBe(404)
+  })
+
+  it('USE and database choose where names are looked up', async () => {
+    await engine.run('CREATE DATABASE other')
+    await engine.run('CREATE STREAM other.t (x string)')
+    expect((await engine.sql('SHOW STREAMS', { params: { database: 'other' } })).text).toBe('t\n')
+    await engine.sql('USE other', { params: { session_id: 's2' } })
+    expect((await engine.sql('DESCRIBE t', { params: { session_id: 's2' } })).text).toMatch(/^x\tstring/)
+    expect((await engine.sql('USE nope')).headers.get('x-timeplus-exception-code')).toBe('81')
+    expect((await engine.sql('SELECT 1', { params: { database: 'nope' } })).status).toBe(404)
+  })
+
+  it('by GET only read', async () => {
+    const response = await fetch(
+      `${engine.engine.url}/?query=${encodeURIComponent('CREATE STREAM x (i int)')}`,
+    )
+    expect([response.status, response.headers.get('x-timeplus-exception-code')]).toEqual([500, '164'])
+  })
+
+  it('need a known user', async () => {
+    const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+    expect((await engine.sql('SELECT 1', { headers: basic('proton:proton@t+') })).status).toBe(200)
+    expect((await engine.sql('SELECT 1', { headers: basic('proton:wrong') })).status).toBe(403)
+    expect(
+      (
+        await engine.sql('SELECT 1', {
+          headers: { 'x-timeplus-user': 'proton', 'x-timeplus-key': 'proton@t+' },
+        })
+      ).status,
+    ).toBe(200)
+    expect(
+      (await engine.sql('SELECT current_user()', { params: { user: 'proton', password: 'proton@t+' } })).text,
+    ).toBe('proton\n')
+  })
+
+  it('that reach outside the engine are refused', async () => {
+    for (const sql of [
+      "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+      "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')",
+      "SELECT 1 INTO OUTFILE '/tmp/x'",
+      "INSERT INTO t (s) FROM INFILE '/etc/passwd' FORMAT LineAsString",
+      "INSERT INTO t (s) VALUES (file('/etc/passwd'))",
+      "INSERT INTO t (s) FORMAT Values (file('/etc/passwd'))",
+      "SELECT * FROM executable('id', 'TSV', 'x string')",
+      'SELECT * FROM `/etc/passwd`',
+      'SELECT * FROM system.users',
+    ]) {
+      const answer = await engine.sql(sql)
+      expect(answer.status, `${sql}: ${answer.text}`).toBeGreaterThanOrEqual(400)
+      expect(answer.text).toMatch(/^Code: \d+\. DB::Exception: /)
+      expect(answer.text).not.toContain('root:')
+    }
+  })
+
+  it('of any bytes end in an answer', async () => {
+    for (const body of [
+      Buffer.from([0, 255, 254, 1]),
+      Buffer.from("SELECT '"),
+      Buffer.from('('.repeat(50_000)),
+      Buffer.alloc(300_000, 'x'),
+    ]) {
+      const answer = await engine.sql(body)
+      expect(answer.status).toBeGreaterThanOrEqual(400)
+      expect(answer.text).toMatch(/^Code: \d+\. DB::Exception: /)
+    }
+    expect((await engine.sql('SELECT 1')).text).toBe('1\n')
+  })
+})
