@@ -144,7 +144,7 @@ function replacement(object: CompiledObject, before: LedgerEntry | undefined, wh
   return {
     action: 'replace',
     risk: riskOfDrop(object.kind, object),
-    reason: `${why}; it is dropped and created anew`,
+    reason: `${why}; it is dropped and created anew, and starts over`,
   }
 }
 

@@ -1,7 +1,13 @@
+import type { Edition } from './config.js'
 import type { CompiledObject, Deployment } from './model.js'
 
-/** Proton 1.6 loads a new function within this time, in seconds; until then it is unknown (code 46). */
-const FUNCTION_LOAD_SECONDS = 5
+/** An engine loads a new function within this time, in seconds; until then it is unknown (code 46). */
+const FUNCTION_LOAD_SECONDS: Record<Edition, number> = {
+  embedded: 0,
+  'oss-1.6': 5,
+  'oss-3': 5,
+  enterprise: 5,
+}
 /** More than this in one call of sleep() is refused. */
 const MAX_SLEEP_SECONDS = 3
 
@@ -25,12 +31,13 @@ export function renderScript(deployment: Deployment, options: RenderOptions = {}
     ),
   ]
   const fresh = new Set<string>()
+  const seconds = FUNCTION_LOAD_SECONDS[edition]
   // Functions need nothing but time, so they begin; streams use that time before the first view calls one.
   const functions = objects.filter(({ kind }) => kind === 'function')
   for (const object of [...functions, ...objects.filter(({ kind }) => kind !== 'function')]) {
     const waited = object.dependsOn.filter((key) => fresh.has(key))
     if (waited.length > 0 && object.kind !== 'function') {
-      parts.push(waitFor([...fresh]))
+      if (seconds > 0) parts.push(waitFor([...fresh], seconds))
       fresh.clear()
     }
     if (object.kind === 'function') fresh.add(object.key)
@@ -52,13 +59,13 @@ function section({ kind, name, source, notes, sql }: CompiledObject): string {
   return `${lines.join('\n')}\n${sql};`
 }
 
-function waitFor(keys: string[]): string {
+function waitFor(keys: string[], seconds: number): string {
   const names = keys.map((key) => key.replace(/\(\)$/, ''))
   const lines = [
-    `-- A function is unknown to the engine for up to ${FUNCTION_LOAD_SECONDS} s after it was created.`,
+    `-- A function is unknown to the engine for up to ${seconds} s after it was created.`,
     ...names.map((name) => `-- tpctl:wait function=${name}`),
   ]
-  for (let left = FUNCTION_LOAD_SECONDS + 1; left > 0; left -= MAX_SLEEP_SECONDS)
+  for (let left = seconds + 1; left > 0; left -= MAX_SLEEP_SECONDS)
     lines.push(`SELECT sleep(${Math.min(left, MAX_SLEEP_SECONDS)});`)
   return lines.join('\n')
 }

@@ -1,5 +1,5 @@
 /**
- * `${NAME}` and `${NAME:-default}` in SQL files. Comments and `$$ … $$` bodies are left alone (a JavaScript template
+ * `${NAME}` and `${NAME:-default}` in SQL files; as in a shell, the default also stands in for an empty value. Comments and `$$ … $$` bodies are left alone (a JavaScript template
  * may say `${x}`); inside quotes a value is escaped, elsewhere it is put in as it stands.
  */
 
@@ -28,7 +28,7 @@ interface Replacement {
 
 const USE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/y
 
-/** Replaces variables by `lookup`'s values; an empty value counts as given, `undefined` as missing. */
+/** Replaces variables by `lookup`'s values; `undefined` without a default is missing. */
 export function expandVariables(source: string, lookup: (name: string) => string | undefined): Expansion {
   const replacements: Replacement[] = []
   const missing: VariableUse[] = []
@@ -41,12 +41,13 @@ export function expandVariables(source: string, lookup: (name: string) => string
     if (!match) return undefined
     const name = match[1]!
     used.add(name)
-    const given = lookup(name)
+    const value = lookup(name)
+    const given = value === '' && match[2] !== undefined ? undefined : value
     if (given === undefined && match[2] === undefined) missing.push({ name, offset: at })
-    const value = given === undefined ? (match[2] ?? '') : quote ? escapeFor(quote, given) : given
+    const shown = given === undefined ? (match[2] ?? '') : quote ? escapeFor(quote, given) : given
     const sourceEnd = at + match[0].length
-    replacements.push({ start: text.length, end: text.length + value.length, sourceStart: at, sourceEnd })
-    text += value
+    replacements.push({ start: text.length, end: text.length + shown.length, sourceStart: at, sourceEnd })
+    text += shown
     return sourceEnd
   }
 

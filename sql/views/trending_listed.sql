@@ -12,7 +12,8 @@
 -- `all` row under it for ever, also after it is lifted: the join remembers the largest `ver` it has ever seen.
 --
 -- `seek_to` says where a new reader of the topic begins: at its first message, so that none is lost when the feed
--- starts before the pipeline. Afterwards the position is in the view's checkpoint.
+-- starts before the pipeline. Afterwards the position is in the view's checkpoint. A view that is dropped and created
+-- anew has none and reads the topic again: set TRENDING_SEEK_TO=latest where old messages must not come twice.
 CREATE VIEW trending_listed AS
 SELECT
   t.ts AS ts,

@@ -16,6 +16,7 @@ describe('variables', () => {
     ["SELECT '${QUOTED}'", "SELECT 'it\\'s \\\\ `x`'"],
     ['SELECT `${QUOTED}`', "SELECT `it's \\\\ \\`x\\``"],
     ['SELECT ${EMPTY}1', 'SELECT 1'],
+    ['SELECT ${EMPTY:-9}', 'SELECT 9'],
     ["SELECT 'a -- ${A}'", "SELECT 'a -- 1'"],
     ["SELECT 'a\\' ${A}', ${A}", "SELECT 'a\\' 1', 1"],
   ])('%s → %s', (source, text) => {
