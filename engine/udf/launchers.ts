@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Launcher } from './store_config.js'
 
+/** Node itself, the stacks of its threads, and one block of rows on its way in and out. */
+const BUFFERS_MB = 640
+
 /**
  * Writes the scripts that start children. A child reads its folder and nothing else, writes nothing, starts
  * nothing, loads no native code; where Node can tell, only remote functions use the network. JavaScript sees
@@ -24,7 +27,9 @@ export async function writeLaunchers(scriptsDir: string, readableDir: string, he
     remote: nodeCommand(scriptsDir, known.has('--allow-net') ? [...flags, '--allow-net'] : flags),
   }
   for (const [name, command] of Object.entries(commands)) {
-    const script = `#!/bin/sh\nunset NODE_OPTIONS\nexec ${command} "$@"\n`
+    // Buffers live outside the heap; a shell that cannot limit them leaves them unlimited.
+    const limit = `ulimit -d ${(heapMb + BUFFERS_MB) * 1024} 2>/dev/null`
+    const script = `#!/bin/sh\n${limit}\nunset NODE_OPTIONS\nexec ${command} "$@"\n`
     await writeFile(join(scriptsDir, name), script, { mode: 0o700 })
   }
 }

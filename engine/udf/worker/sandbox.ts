@@ -8,6 +8,7 @@ import { makeWriter, type Output, ValueError } from './encode.js'
 import type { Failure, FunctionSpec, ValueType } from './spec.js'
 
 const UDF_COMPILE_ERROR = 2530
+const UDF_MEMORY_THRESHOLD_EXCEEDED = 2531
 const UDF_INTERNAL_ERROR = 2533
 const INVALID_DATA = 2504
 const ILLEGAL_TYPE_OF_ARGUMENT = 43
@@ -37,12 +38,19 @@ function describeThrown(thrown: unknown): string {
   }
 }
 
+/** The heap's end kills the process; the end of what stands outside the heap can be caught. */
+function thrownCode(thrown: unknown): number {
+  return describeThrown(thrown).includes('Array buffer allocation failed')
+    ? UDF_MEMORY_THRESHOLD_EXCEEDED
+    : UDF_INTERNAL_ERROR
+}
+
 function attempt(body: () => Failure | undefined): Failure | undefined {
   try {
     return body()
   } catch (error) {
     if (error instanceof ValueError) return { code: error.code, message: error.message }
-    return { code: UDF_INTERNAL_ERROR, message: describeThrown(error) }
+    return { code: thrownCode(error), message: describeThrown(error) }
   }
 }
 
@@ -80,7 +88,7 @@ function scalarRunner(spec: FunctionSpec): Runner {
           results = Reflect.apply(call!, globalThis, columns)
         } catch (thrown) {
           return {
-            code: UDF_INTERNAL_ERROR,
+            code: thrownCode(thrown),
             message: `call JavaScript UDF '${spec.name}' failed:${describeThrown(thrown)}`,
           }
         }
@@ -125,7 +133,7 @@ function aggregateRunner(
       return Reflect.apply(call, instance, args)
     } catch (thrown) {
       throw new ValueError(
-        UDF_INTERNAL_ERROR,
+        thrownCode(thrown),
         `Failed to invoke '${name}' function of JavaScript UDA '${spec.name}':${describeThrown(thrown)}`,
       )
     }

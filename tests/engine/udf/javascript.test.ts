@@ -240,6 +240,16 @@ describe('a JavaScript function that fails', () => {
     expect(await h.rows('SELECT 1')).toEqual([[1]])
   }, 30_000)
 
+  it.skipIf(process.platform !== 'linux')('eats all memory outside the heap', async () => {
+    const f = await define(
+      'hoarder',
+      'a int',
+      'int',
+      'function hoarder(a){ const x = []; for(;;) x.push(new Uint8Array(100000000)) }',
+    )
+    await expect(h.rows(`SELECT ${f}(1)`)).rejects.toMatchObject({ code: 2531 })
+  })
+
   it('only fails the query that called it', async () => {
     const f = await define(
       'odd_fails',
