@@ -11,5 +11,6 @@ export {
   type ScalarFunction,
   type UdfDefinition,
 } from './define.js'
+export { type FailureKind, ProviderFailure } from './provider.js'
 export { DEFAULT_AUTH_HEADER, type RenderOptions, renderFunction, type UdfEdition } from './render.js'
 export type { ArgDeclarations, ArgValue, ReturnValue, Row, TypeDeclaration } from './types.js'
