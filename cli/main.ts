@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { UserError } from '../dialect/user_error.js'
 import { COMMANDS } from './commands/index.js'
 import { addGlobalOptions } from './context.js'
 import { EXIT } from './exit.js'
+import { createOutput } from './output.js'
 
 /** The version of the package this file was installed with. */
 function version(): string {
@@ -29,10 +31,30 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+const wantsJson = process.argv.includes('--json')
+if (wantsJson)
+  for (const command of withSubcommands(program)) command.configureOutput({ outputError: () => {} })
+
 try {
   await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error
   // commander has already printed its message; help and version are no failures.
   process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (wantsJson && error.exitCode !== 0) {
+    createOutput({ json: true }).failure(
+      new UserError(
+        'USAGE',
+        error.code === 'commander.help' ? 'No command is given.' : error.message.replace(/^error: /, ''),
+        {
+          suggestion: 'Add --help for the options.',
+        },
+      ),
+      false,
+    )
+  }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)]
 }

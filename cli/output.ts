@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress'
+import { ProtonError } from '../driver/index.js'
 import { renderTable, type TableColumn } from './table.js'
 
 /** Where everything that a command says goes: text for people, or one JSON document for programs. */
@@ -115,6 +116,7 @@ export interface ErrorReport {
 /** Any thrown thing → what is told. Errors of other rooms are read by shape: a code, a message, what to do. */
 export function describeError(error: unknown): ErrorReport {
   if (!(error instanceof Error)) return { code: 'UNEXPECTED', message: String(error) }
+  if (error instanceof ProtonError && error.code === 0) return transportReport(error)
   const fields = error as Error & Partial<Record<'code' | 'where' | 'detail' | 'suggestion', unknown>>
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
   return {
@@ -123,6 +125,22 @@ export function describeError(error: unknown): ErrorReport {
     where: text(fields.where),
     detail: text(fields.detail),
     suggestion: text(fields.suggestion),
+  }
+}
+
+const TRANSPORT_ADVICE: Record<string, string> = {
+  UNREACHABLE: 'Start it (npx tpctl up for the embedded engine), or check the target in tpctl.config.ts.',
+  TIMEOUT: 'Try again; npx tpctl status shows whether the target is busy.',
+  BROKEN: 'The connection ended early: look whether the target still runs, and repeat the command.',
+  UNEXPECTED_ANSWER: 'Something else than Proton may listen there: check the url of the target.',
+}
+
+/** A failure before, or without, an answer of the target. */
+function transportReport(error: ProtonError): ErrorReport {
+  return {
+    code: error.unreachable ? 'TARGET_UNREACHABLE' : `TARGET_${error.codeName}`,
+    message: error.message,
+    suggestion: TRANSPORT_ADVICE[error.codeName],
   }
 }
 

@@ -150,7 +150,7 @@ export class Upstream {
     return new UserError(stalled ? 'UPSTREAM_STALLED' : 'UPSTREAM_UNREACHABLE', message, {
       where: urlOf(url),
       detail: (error as Error).message,
-      suggestion: 'Check the network, or feed a file instead with --source file --file <list>.',
+      suggestion: 'Check the network, or feed a file instead: --file <path>.',
       cause: error,
     })
   }
@@ -200,7 +200,11 @@ export class Upstream {
       })
       return { error, again: true, waitMs }
     }
-    const error = new UserError('UPSTREAM_FAILED', `${name} answered with HTTP ${status}.`, { where, detail })
+    const error = new UserError('UPSTREAM_FAILED', `${name} answered with HTTP ${status}.`, {
+      where,
+      detail,
+      suggestion: 'Try again later, or feed a file instead: --file <path>.',
+    })
     return { error, again: RETRYABLE.has(status), waitMs }
   }
 
@@ -230,7 +234,7 @@ export class Upstream {
     const start = Math.min(Math.max(now, notBefore.get(origin) ?? 0), now + maxWaitMs)
     notBefore.set(origin, start + (requestsPerSecond ? 1000 / requestsPerSecond : 0))
     if (start <= now) return
-    if (start - now > 3_000) this.#options.onWait?.(`${name}'s rate limit`, start - now)
+    if (start - now > 3_000) this.#options.onWait?.(`${name}'s rate limit is reached.`, start - now)
     await this.#sleep(start - now, signal)
   }
 

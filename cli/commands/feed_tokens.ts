@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
+import { UserError } from '../../dialect/user_error.js'
 import { type FeedTokensSummary, feedTokens, type TokenList, type TokenSource } from '../../scripts/index.js'
 import { action, type Context } from '../context.js'
 import { stateFiles } from '../embedded/lifecycle.js'
@@ -39,6 +40,11 @@ export function registerFeedTokens(program: Command): void {
     )
     .action(
       action<FeedTokensOptions, []>(async (context, options) => {
+        if (options.list === 'every' && (options.file !== undefined || options.url !== undefined)) {
+          throw new UserError('USAGE', 'A file or URL holds one list: say which.', {
+            suggestion: 'Add --list strict, --list all or --list banned.',
+          })
+        }
         const { client } = await openTarget(context, { start: true })
         try {
           const lists = options.list === 'every' ? LISTS : [options.list]
@@ -71,6 +77,7 @@ async function feedList(
     options.source ?? (options.file !== undefined ? 'file' : options.url !== undefined ? 'url' : 'jupiter')
   const rejectsFile = resolve(options.rejects ?? join(stateFiles(context.stateDir).rejects, `${list}.ndjson`))
   const bar = output.progress(`feeding ${list}`)
+  let waiting = ''
   try {
     const summary = await feedTokens({
       client,
@@ -83,6 +90,12 @@ async function feedList(
       rejectsFile,
       signal: context.signal,
       progress: ({ fetched }) => bar.update(fetched),
+      http: {
+        onWait: (reason, ms) => {
+          if (reason !== waiting) output.note(`${reason} Waiting ${Math.ceil(ms / 1000)} s.`)
+          waiting = reason
+        },
+      },
       onRun: (outcome) => {
         if ('summary' in outcome) showSummary(context, outcome.summary, rejectsFile)
         else output.failure(outcome.error, context.debug)

@@ -63,6 +63,9 @@ export function registerFeedTrending(program: Command): void {
             rejectsFile: resolve(join(stateFiles(context.stateDir).rejects, 'trending.ndjson')),
             signal,
             progress: ({ written }) => bar.update(written),
+            http: {
+              onWait: (reason, ms) => output.note(`${reason} Waiting ${Math.ceil(ms / 1000)} s.`),
+            },
             onError: (error) => output.failure(error, context.debug),
             onWait: (reason) => {
               if (reason !== waiting) output.note(reason)

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { assertReachable } from '../../bootstrap/live.js'
 import { action } from '../context.js'
 import { EXIT } from '../exit.js'
 import { parseDuration } from '../options.js'
@@ -27,6 +28,8 @@ export function registerSmoke(program: Command): void {
         const file = readSmokeFile(resolve(context.projectDir, options.file))
         const { client } = await openTarget(context)
         try {
+          // A view that is short of rows is waited for; a target that is not there is not.
+          await assertReachable(client, context.signal)
           const ask = async (sql: string) => {
             const [row] = await client.rows<{ value: string | number }>(sql, { signal: context.signal })
             return Number(row?.value ?? 0)

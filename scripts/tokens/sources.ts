@@ -14,7 +14,7 @@ export interface SourceOptions {
   url?: string
   /** Default: the environment variable JUPITER_API_KEY. */
   apiKey?: string
-  /** Default https://api.jup.ag */
+  /** Default: the environment variable JUPITER_URL, else https://api.jup.ag */
   jupiterUrl?: string
   http?: Partial<Omit<UpstreamOptions, 'name' | 'headers' | 'keyVariable'>>
   maxRecordBytes?: number
@@ -132,7 +132,7 @@ function openUrl(options: SourceOptions): OpenSource {
 
 function openJupiter(options: SourceOptions): OpenSource {
   const apiKey = options.apiKey ?? process.env.JUPITER_API_KEY
-  const base = options.jupiterUrl ?? JUPITER
+  const base = (options.jupiterUrl ?? process.env.JUPITER_URL) || JUPITER
   const upstream = new Upstream({
     requestsPerSecond: apiKey ? FREE_RATE : KEYLESS_RATE,
     ...options.http,

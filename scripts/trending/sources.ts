@@ -27,7 +27,7 @@ export interface TrendingSourceOptions {
   once?: boolean
   /** Default: JUPITER_API_KEY or BIRDEYE_API_KEY of the environment. */
   apiKey?: string
-  /** Base of the API instead of the provider's own. */
+  /** Base of the API. Default: JUPITER_URL or BIRDEYE_URL of the environment, else the provider's own. */
   url?: string
   /** Rows of a scan, default 100 for Jupiter (its most) and 40 for BirdEye (20 a request). */
   limit?: number
@@ -64,7 +64,7 @@ function jupiterPoll(options: TrendingSourceOptions): {
   fetch: Fetch
   close: () => Promise<void>
 } {
-  const base = options.url ?? 'https://api.jup.ag'
+  const base = (options.url ?? process.env.JUPITER_URL) || 'https://api.jup.ag'
   const apiKey = options.apiKey ?? process.env.JUPITER_API_KEY
   const upstream = new Upstream({
     ...options.http,
@@ -87,7 +87,7 @@ function birdeyePoll(options: TrendingSourceOptions): {
   fetch: Fetch
   close: () => Promise<void>
 } {
-  const base = options.url ?? 'https://public-api.birdeye.so'
+  const base = (options.url ?? process.env.BIRDEYE_URL) || 'https://public-api.birdeye.so'
   const interval = options.interval ?? '1h'
   const apiKey = options.apiKey ?? process.env.BIRDEYE_API_KEY
   if (!apiKey) {
