@@ -147,12 +147,15 @@ function failure(error: unknown, operation: Operation, plan: Plan, signal?: Abor
   signal?.throwIfAborted()
   if (error instanceof UserError) return error
   const { name, kind, type, object } = operation
-  const message = plan.redact(error instanceof Error ? error.message : String(error))
+  const said = error instanceof Error ? error.message : String(error)
+  const message = plan.redact(said)
+  // A cause is printed with --debug, and must not bring back what was hidden.
+  const cause = message === said ? error : undefined
   if (error instanceof ProtonError && error.unreachable)
     return new UserError('TARGET_UNREACHABLE', `The target went away at ${type} of ${name}.`, {
       detail: message,
       suggestion: 'Start it again and repeat the command: it continues where it stopped.',
-      cause: error,
+      cause,
     })
   const code =
     error instanceof ProtonError && error.code > 0 ? `Code ${error.code} (${error.codeName}): ` : ''
@@ -160,6 +163,6 @@ function failure(error: unknown, operation: Operation, plan: Plan, signal?: Abor
     detail: `${code}${message}`,
     where: object?.source,
     suggestion: 'Correct it and run the command again: what was done already stays and is not repeated.',
-    cause: error,
+    cause,
   })
 }

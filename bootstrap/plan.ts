@@ -175,8 +175,13 @@ function spread(deployment: Deployment, live: Live, verdicts: Map<ObjectKey, Ver
         risk: 'rebuilds',
         reason: `${verdict.reason}; views on it are rebuilt`,
       })
-    // A relation that others stand on can only be dropped after them.
-    if (!verdict.inPlace)
+    // A relation that others stand on can only be dropped after them. That goes for a view replaced in place as
+    // well: some engines drop the old one behind the scenes, and refuse while another view stands on it.
+    const viewsOnIt = deployment.objects.some(
+      ({ key, kind }) => kind === 'view' && affected.has(key) && live.objects.has(key),
+    )
+    if (viewsOnIt) verdicts.set(object.key, { ...verdicts.get(object.key)!, inPlace: false })
+    if (!verdict.inPlace || viewsOnIt)
       for (const key of affected) {
         const its = verdicts.get(key)!
         if (its.action === 'replace' && its.inPlace) verdicts.set(key, { ...its, inPlace: false })

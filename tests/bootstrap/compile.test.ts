@@ -149,6 +149,17 @@ describe('what is wrong in a project is told with its place', () => {
     expect(error).toMatchObject({ code: 'PROJECT_STATEMENT', where: 'sql/a.sql:2:1' })
   })
 
+  it('what an edition cannot do: the place, and what to do instead', async () => {
+    const dir = await projectFolder({
+      'sql/a.sql': '\nCREATE MUTABLE STREAM a (k string, n uint64 AUTO_INCREMENT) PRIMARY KEY k',
+    })
+    const project = await loadProject(dir, { env: {}, overrides: { edition: 'oss-1.6' } })
+    expect(() => compile(project)).toThrowError(
+      expect.objectContaining({ code: 'EDITION_UNSUPPORTED', where: 'sql/a.sql:2:1' }),
+    )
+    expect(compile(project, 'enterprise').objects).toHaveLength(1)
+  })
+
   it('a file that is not UTF-8', async () => {
     const dir = await projectFolder({})
     const { writeFile } = await import('node:fs/promises')

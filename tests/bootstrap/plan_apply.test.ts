@@ -109,6 +109,25 @@ describe('changes', () => {
     expect((await planOf(files, engine)).empty).toBe(true)
   })
 
+  it('views on a changed view are dropped before it and created after it', async () => {
+    const engine = new FakeEngine()
+    const files = { ...PIPELINE, 'sql/views/leaders.sql': 'CREATE VIEW leaders AS SELECT symbol FROM pricey' }
+    await deploy(files, engine)
+    engine.executed = []
+    await deploy(
+      { ...files, 'sql/views/pricey.sql': PIPELINE['sql/views/pricey.sql']!.replace('10', '20') },
+      engine,
+      true,
+    )
+    const steps = engine.executed.map((sql) => sql.split(/ AS /)[0])
+    expect(new Set(steps.slice(0, 2))).toEqual(
+      new Set(['DROP VIEW IF EXISTS mv_big', 'DROP VIEW IF EXISTS leaders']),
+    )
+    expect(steps[2]).toBe('DROP VIEW IF EXISTS pricey')
+    expect(steps[3]).toBe('CREATE VIEW pricey')
+    expect(steps).toHaveLength(6)
+  })
+
   it('a view that nothing stands on is replaced without asking', async () => {
     const engine = new FakeEngine()
     const { 'sql/views/mv_big.sql': _, ...files } = PIPELINE
@@ -368,6 +387,7 @@ describe('failures', () => {
     engine.failOn = () => undefined
     await applyPlan(plan, engine.client)
     expect(engine.executed[0]).toContain("s3cr\\'et")
+    expect(error.cause).toBeUndefined()
     for (const text of [`${error.message}${error.detail}`, JSON.stringify([...engine.ledger.values()])]) {
       expect(text).toContain('***')
       expect(text).not.toContain('s3cr')

@@ -9,9 +9,7 @@ afterEach(async () => {
   for (const dir of made.splice(0)) await rm(dir, { recursive: true, force: true })
 })
 
-export const CONFIG = `import { defineConfig } from 'tpctl'
-export default defineConfig({ name: 'sample' })
-`
+const CONFIG = `export default { name: 'sample' }`
 
 /** A project in a temporary folder that goes away after the test. Keys are paths. */
 export async function projectFolder(files: Record<string, string>): Promise<string> {
