@@ -10,3 +10,30 @@ export function relationsOf(object: CatalogObject): { database: string; name: st
   }))
   return object.kind === 'materialized_view' ? [...used, object.target] : used
 }
+
+/** Streams and views that the query of a view reads. */
+export function readsOf(object: CatalogObject): string[] {
+  if (object.kind !== 'view' && object.kind !== 'materialized_view') return []
+  return dependencies({ kind: 'query', query: object.statement.query }).map(
+    (name) => `${name.database ?? object.name.database}.${name.name}`,
+  )
+}
+
+/** Everything that rows written to `start` reach: through views, materialized views and their targets. */
+export function downstream(start: string, objects: CatalogObject[]): Set<string> {
+  const reached = new Set([start])
+  const queue = [start]
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    for (const object of objects) {
+      if (!readsOf(object).includes(name)) continue
+      const next = [`${object.name.database}.${object.name.name}`]
+      if (object.kind === 'materialized_view') next.push(`${object.target.database}.${object.target.name}`)
+      for (const found of next) {
+        if (reached.has(found)) continue
+        reached.add(found)
+        queue.push(found)
+      }
+    }
+  }
+  return reached
+}

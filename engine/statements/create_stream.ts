@@ -27,7 +27,9 @@ export async function createStream(
     }
     throw notSupported('CREATE OR REPLACE STREAM of an existing stream')
   }
-  const stream = await streamObject({ ...statement, name, ifNotExists: false }, context, deps)
+  // SHOW CREATE prints this index for every stream; it is no part of the definition.
+  const indexes = statement.indexes.filter((index) => index.name !== '_tp_time_index')
+  const stream = await streamObject({ ...statement, name, indexes, ifNotExists: false }, context, deps)
   await createTables(stream, deps)
 }
 

@@ -7,7 +7,7 @@ import type {
   TableFunction,
 } from '../../dialect/ast.js'
 import { printStatement } from '../../dialect/index.js'
-import { relationsOf } from '../catalog/dependencies.js'
+import { downstream, readsOf, relationsOf } from '../catalog/dependencies.js'
 import type {
   Column,
   MaterializedViewObject,
@@ -140,12 +140,7 @@ export async function createMaterializedView(
     target: into ?? { database: name.database, name: `.inner.target-id.${uuid}` },
     statement: canonical,
   }
-  if (relationsOf(draft).some((used) => used.database === name.database && used.name === name.name)) {
-    throw new EngineError(
-      'INCORRECT_QUERY',
-      `Materialized view ${name.database}.${name.name} cannot read or write itself`,
-    )
-  }
+  checkNoCycle(draft, deps)
   const columns = await deps.runtime.analyse(query, viewContext)
   const inner = into ? undefined : innerStream(draft, columns, deps)
   const view = { ...draft, columns: inner ? inner.columns : targetColumns(into!, deps) }
@@ -158,6 +153,19 @@ export async function createMaterializedView(
     if (inner) await dropInner(inner, deps)
     throw cause
   }
+}
+
+/** Rows that come back to where they were read would never end. */
+function checkNoCycle(view: MaterializedViewObject, deps: StatementDeps): void {
+  const name = `${view.name.database}.${view.name.name}`
+  const target = `${view.target.database}.${view.target.name}`
+  const reached = downstream(target, deps.catalog.list())
+  const back = readsOf(view).find((read) => read === name || reached.has(read))
+  if (back === undefined && target !== name) return
+  throw new EngineError(
+    'INCORRECT_QUERY',
+    `Materialized view ${name} cannot write to ${target}: its rows would come back to ${back ?? name}, which it reads`,
+  )
 }
 
 function targetColumns(into: { database: string; name: string }, deps: StatementDeps): Column[] {
