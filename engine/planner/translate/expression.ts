@@ -120,13 +120,16 @@ function literalText(literal: Extract<Expr, { kind: 'literal' }>): string {
 
 const COMPARISONS = new Set(['=', '!=', '<', '<=', '>', '>=', '<=>'])
 
+/** Chains of these are written flat: the store limits the depth of brackets, not the length of a chain. */
+const CHAINED = new Set(['and', 'or', '+', '*', '||'])
+
 function binaryText(expr: Extract<Expr, { kind: 'binary' }>, scope: Scope, mode: Mode): string {
   const { op } = expr
-  if (op === 'and' || op === 'or') {
-    return truth(
-      `${exprText(expr.left, scope, mode)} ${op.toUpperCase()} ${exprText(expr.right, scope, mode)}`,
-      mode,
-    )
+  if (CHAINED.has(op)) {
+    const logical = op === 'and' || op === 'or'
+    const parts = chain(expr).map((part) => exprText(part, scope, logical ? mode : 'value'))
+    const text = parts.join(` ${op.toUpperCase()} `)
+    return logical ? truth(text, mode) : `(${text})`
   }
   const left = exprText(expr.left, scope)
   const right = exprText(expr.right, scope)
@@ -134,6 +137,18 @@ function binaryText(expr: Extract<Expr, { kind: 'binary' }>, scope: Scope, mode:
   if (COMPARISONS.has(op)) return truth(`${left} ${op} ${right}`, mode)
   if (op === 'div') return `intDiv(${left}, ${right})`
   return `(${left} ${op} ${right})`
+}
+
+/** `a + b + c` → its parts; only the left side of an operator is opened, so that the meaning stays. */
+function chain(expr: Extract<Expr, { kind: 'binary' }>): Expr[] {
+  const parts: Expr[] = []
+  let at: Expr = expr
+  while (at.kind === 'binary' && at.op === expr.op) {
+    parts.push(at.right)
+    at = at.left
+  }
+  parts.push(at)
+  return parts.reverse()
 }
 
 /** The right side of IN. A bare column path is an array or tuple: names of relations were bound before. */

@@ -34,10 +34,12 @@ const SET_OPERATORS = {
 function unionText(union: UnionQuery, outer: Scope): Translated {
   const [first, ...rest] = union.arms.map((arm) => queryText(arm, outer))
   if (!first) throw new EngineError('SYNTAX_ERROR', 'Syntax error: an empty UNION')
-  const sql = rest.reduce(
-    (left, arm, i) => `(${left}) ${SET_OPERATORS[union.operators[i]!]} (${arm.sql})`,
-    first.sql,
-  )
+  const words = union.operators.map((operator) => SET_OPERATORS[operator])
+  // Left to right; brackets only where two neighbours differ, since the store limits their depth.
+  const sql = rest.reduce((left, arm, i) => {
+    const same = i > 0 && words[i - 1] === words[i] && words[i] !== 'EXCEPT'
+    return `${same ? left : `(${left})`} ${words[i]} (${arm.sql})`
+  }, first.sql)
   const settings = settingsText(union.settings)
   return { sql: settings ? `SELECT * FROM (${sql}) SETTINGS ${settings}` : sql, columns: first.columns }
 }

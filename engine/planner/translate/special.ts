@@ -252,27 +252,14 @@ function differenceText(args: Expr[], scope: Scope): string {
   return `dateDiff(${[quoteString(unit), ...texts(args.slice(1), scope)].join(', ')})`
 }
 
-/** Compound type names, as the store writes them and as Proton does; all others are only lower-cased. */
-const COMPOUND_TYPES: [string, string][] = [
-  ['LowCardinality', 'low_cardinality'],
-  ['FixedString', 'fixed_string'],
-  ['SimpleAggregateFunction', 'simple_aggregate_function'],
-  ['AggregateFunction', 'aggregate_function'],
-  ['MultiPolygon', 'multi_polygon'],
-  ['Interval', 'interval_'],
-]
-
 /**
  * The store's type name in Proton's spelling, computed in the store (types are known there only; the whole
- * is a constant): compound names replaced, the rest lower-cased outside quotes.
+ * is a constant): one line, `_` inside compound names, lower case outside quotes.
  */
 function typeNameText(name: string): string {
-  const flat = `replaceRegexpAll(${name}, '\\\\n\\\\s*', '')`
-  const spaced = `replaceRegexpAll(${flat}, ',(\\\\S)', ', \\\\1')`
-  const renamed = COMPOUND_TYPES.reduce(
-    (text, [from, to]) => `replaceAll(${text}, '${from}', '${to}')`,
-    spaced,
-  )
-  const pieces = `splitByChar('\\'', ${renamed})`
-  return `arrayStringConcat(arrayMap((_p, _i) -> if(_i % 2 = 1, lower(_p), _p), ${pieces}, arrayEnumerate(${pieces})), '\\'')`
+  const flat = `replaceRegexpAll(replaceRegexpAll(${name}, ',\\\\n\\\\s*', ', '), '\\\\n\\\\s*', '')`
+  const parted = `replaceRegexpAll(${flat}, '(Low|Fixed|Simple|Aggregate|Multi|Interval)\\\\B', '\\\\1_')`
+  const pieces = `splitByChar('\\'', ${parted})`
+  const lowered = 'arrayMap((_p, _i) -> if(_i % 2 = 1, lower(_p), _p), _t, arrayEnumerate(_t))'
+  return `arrayElement(arrayMap(_t -> arrayStringConcat(${lowered}, '\\''), [${pieces}]), 1)`
 }

@@ -273,6 +273,40 @@ describe('queries', () => {
     expect(result.rows.slice(0, rows.length)).toEqual(rows)
   })
 
+  it('long chains do not nest', async () => {
+    const many = Array.from({ length: 900 }, (_, i) => i)
+    expect(
+      (await answer(`SELECT count() AS n FROM s WHERE ${many.map((i) => `id = ${i}`).join(' OR ')}`)).rows,
+    ).toEqual([['20']])
+    expect(
+      (
+        await answer(
+          `SELECT ${many
+            .slice(0, 400)
+            .map(() => '1')
+            .join(' + ')} AS n`,
+        )
+      ).rows,
+    ).toEqual([['400']])
+    expect(
+      (
+        await answer(
+          `SELECT count() AS n FROM (${many
+            .slice(0, 60)
+            .map(() => 'SELECT 1 AS a')
+            .join(' UNION ALL ')})`,
+        )
+      ).rows,
+    ).toEqual([['60']])
+    expect(
+      (
+        await answer(
+          "SELECT 7 - 2 - 1 AS a, 2 - (3 - 4) AS b, 'a' || 'b' || 'c' AS c, (true AND false) OR true AS d",
+        )
+      ).rows,
+    ).toEqual([[4, 3, 'abc', true]])
+  })
+
   it('headers', async () => {
     expect(
       (
