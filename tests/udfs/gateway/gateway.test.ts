@@ -228,7 +228,7 @@ describe('a provider in trouble', () => {
 
   it('that stalls is given up and asked again', async () => {
     birdeye.script.push(misbehaviours.stall)
-    const gateway = await open({ requestTimeoutMs: 50 })
+    const gateway = await open({ requestTimeoutMs: 500 })
     expect((await ask(gateway, [address(1)]))[0]).toMatchObject({ success: true })
     expect(birdeye.seen).toHaveLength(2)
   })
@@ -245,16 +245,15 @@ describe('a provider in trouble', () => {
   it('obeys Retry-After for all addresses', async () => {
     birdeye.script.push((response) =>
       response
-        .writeHead(429, { 'retry-after': '0.3', 'content-type': 'application/json' })
+        .writeHead(429, { 'retry-after': '1', 'content-type': 'application/json' })
         .end('{"success":false}'),
     )
-    const gateway = await open()
-    await ask(gateway, [address(1), address(2), address(3)])
+    // So slow that the refusal is back before the next address has its turn.
+    const gateway = await open({ rate: 2 })
+    await ask(gateway, [address(1), address(2)])
     const [first, ...others] = birdeye.seen
-    // Requests may already have been under way; whatever came after the refusal waited.
-    const later = others.filter((one) => one.at - first!.at > 100)
-    expect(later.length).toBeGreaterThan(0)
-    for (const one of later) expect(one.at - first!.at).toBeGreaterThanOrEqual(295)
+    expect(others).toHaveLength(2)
+    for (const one of others) expect(one.at - first!.at).toBeGreaterThanOrEqual(995)
   })
 
   it('does not ask again for an address that was refused', async () => {
@@ -308,16 +307,17 @@ describe('a provider in trouble', () => {
 
 describe('the deadline', () => {
   it('is kept: what is not ready is an error row, is fetched on, and is there next time', async () => {
-    const gateway = await open({ rate: 20, deadlineMs: 120 })
-    const addresses = Array.from({ length: 8 }, (_, i) => address(i))
+    const gateway = await open({ rate: 5, deadlineMs: 300 })
+    const addresses = Array.from({ length: 6 }, (_, i) => address(i))
+    await expect.poll(async () => (await ask(gateway, [address(0)]))[0]!.success).toBe(true)
     const first = await ask(gateway, addresses)
-    expect(first.filter((answer) => answer.success).length).toBeGreaterThan(0)
+    expect(first[0]!.success).toBe(true)
     expect(first.at(-1)!.error).toMatch(/no answer in time/)
-    await expect.poll(() => birdeye.seen.length, { timeout: 5000 }).toBe(8)
+    await expect.poll(() => birdeye.seen.length, { timeout: 5000 }).toBe(6)
     await expect
-      .poll(async () => (await ask(gateway, addresses)).every((answer) => answer.success))
+      .poll(async () => (await ask(gateway, addresses)).every((answer) => answer.success), { timeout: 5000 })
       .toBe(true)
-    expect(birdeye.seen).toHaveLength(8)
+    expect(birdeye.seen).toHaveLength(6)
   })
 })
 
