@@ -97,9 +97,14 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
       files.engineConfig,
       JSON.stringify({ dir: files.engineDir, ports, readyFile: files.engine.ready }, null, 2),
     )
-    engine = await startDaemon<EngineReady>('embedded engine', files.engine, compiled('engine/daemon.js'), [
-      files.engineConfig,
-    ])
+    engine = await startDaemon<EngineReady>(
+      'embedded engine',
+      files.engine,
+      compiled('engine/daemon.js'),
+      [files.engineConfig],
+      // Each session of the store may hold a thread; Node reads this once, before its first line of code runs.
+      { UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '32' },
+    )
   }
   if (!gateway) {
     options.onStep?.('starting the UDF gateway')
