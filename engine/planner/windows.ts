@@ -55,11 +55,16 @@ export function tumbleRelation(relation: Relation, window: WindowArguments, env:
   const zone = window.timezone === undefined ? '' : `, ${quoteString(window.timezone)}`
   // toStartOfInterval gives DateTime for whole seconds; a window's bounds have the type of the time.
   const start = `CAST(toStartOfInterval(${time}, ${size}${zone}), toTypeName(${time}))`
+  // Of a window over windows the inner bounds give way to the outer ones, which may be computed from them.
+  const inner = `(SELECT *, ${start} AS _window FROM ${relation.sql})`
+  const outer = `* EXCEPT (window_start, window_end, _window), _window AS window_start, _window + ${size} AS window_end`
   return {
-    sql: `(SELECT *, ${start} AS window_start, window_start + ${size} AS window_end FROM ${relation.sql})`,
-    columns: [...relation.columns, 'window_start', 'window_end'],
+    sql: `(SELECT ${outer} FROM ${inner})`,
+    columns: [...relation.columns.filter((c) => !BOUNDS.includes(c)), ...BOUNDS],
   }
 }
+
+const BOUNDS = ['window_start', 'window_end']
 
 /** `dedup(src, key…[, ttl][, limit])` over bounded rows: the first row per key, by arrival where that is known. */
 export function dedupRelation(

@@ -82,7 +82,7 @@ export function isPredicate(name: string): boolean {
  * or that only wait. They exist in Proton and in the store, and are refused here.
  */
 const REFUSED =
-  /^(?:file|get_macro|get_setting|get_os_kernel_version|get_server_port|tcp_port|server_uuid|sleep|sleep_each_row|address_to_.*|demangle|join_get.*|dict_.*|host_?name|fqdn|full_host_name|filesystem_.*|zookeeper_.*|uptime|tid|log_trace|trap|revision|build_id|connection_id|query_id|initial_query_id|current_profiles|enabled_profiles|default_profiles|current_roles|enabled_roles|default_roles|eval_ml_method|model_evaluate|catboost_evaluate|shard_num|shard_count|reverse_dns_query|meili_match|initialize_aggregation|agg_throw|get_type_serialization_streams|transaction_.*|display_name|show_certificate|current_database|__.*)$/
+  /^(?:file|get_macro|get_setting|get_os_kernel_version|get_server_port|tcp_port|server_uuid|sleep|sleep_each_row|address_to_.*|demangle|join_get.*|dict_.*|host_?name|fqdn|full_host_name|filesystem_.*|zookeeper_.*|uptime|tid|log_trace|trap|revision|build_id|connection_id|query_id|initial_query_id|current_profiles|enabled_profiles|default_profiles|current_roles|enabled_roles|default_roles|eval_ml_method|model_evaluate|catboost_evaluate|shard_num|shard_count|reverse_dns_query|meili_match|initialize_aggregation|agg_throw|get_type_serialization_streams|transaction_.*|display_name|has_column_in_table|region_.*|show_certificate|current_database|__.*)$/
 
 /** Functions that Proton and ClickHouse have, and this build of the store has not (or no longer). */
 const ABSENT =

@@ -150,6 +150,10 @@ describe('what a bounded query can read', () => {
       ],
     ],
     [
+      'SELECT window_start, sum(n) FROM tumble((SELECT window_start, count() AS n FROM tumble(events, ts, 4s) GROUP BY window_start), window_start, 8s) GROUP BY window_start ORDER BY window_start LIMIT 1',
+      [['2026-01-01 00:00:00.000', '8']],
+    ],
+    [
       'SELECT count() FROM tumble(dedup(table(events), id), ts, 2s) GROUP BY window_start ORDER BY window_start LIMIT 1',
       [['2']],
     ],

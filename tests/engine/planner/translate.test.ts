@@ -192,6 +192,8 @@ describe('what is refused', () => {
     ["demangle('x')", 48],
     ['address_to_line(1)', 48],
     ['host_name()', 48],
+    ["has_column_in_table('127.0.0.1', 'system', 'one', 'dummy')", 48],
+    ['region_to_name(1)', 48],
     ['server_uuid()', 48],
     ["nosuch('x')", 46],
     // The store's own spellings are no functions of the dialect.
