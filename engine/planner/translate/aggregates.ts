@@ -105,7 +105,7 @@ const topK: BaseBuilder = (args, given, _scope, name) => {
   const options = given.length > 0 ? given : args.slice(columns)
   if (given.length === 0 && (options.length < 1 || options.length > 3))
     throw wrongCount(name, weighted ? '3 to 5' : '2 to 4')
-  const [k = '10', withCount = 'true', load] = options
+  const [k = '10', withCount = 'true', load = LOAD_FACTOR] = options
   const counts = /^(?:true|1)$/.test(withCount)
   if (name.startsWith('top_k_exact')) {
     const weight = weighted ? `toUInt64(${args[1]})` : 'toUInt64(1)'
@@ -121,16 +121,14 @@ const topK: BaseBuilder = (args, given, _scope, name) => {
   return {
     name: weighted ? 'topKWeighted' : 'topK',
     // The store's third parameter adds the counts (and an error bound, which Proton does not show).
-    parameters: counts ? [k, storeLoadFactor(load), "'counts'"] : [k, storeLoadFactor(load)],
+    parameters: counts ? [k, load, "'counts'"] : [k, load],
     args: args.slice(0, columns),
     finish: counts ? (r) => `arrayMap(_t -> tuple(_t.1, _t.2), ${r})` : undefined,
   }
 }
 
-/** Proton's default reserves 1000 counters per asked-for value; the store allows 65536 in all. */
-function storeLoadFactor(load: string | undefined): string {
-  return load === undefined ? '20' : load
-}
+/** Counters kept per asked-for value where the call says nothing (createAggregateFunctionTopK). */
+const LOAD_FACTOR = '1000'
 
 /** `min_k(x, k[, context…])` → the k smallest, ascending; with context `[(x, context…), …]`. */
 function extremes(smallest: boolean): BaseBuilder {
@@ -139,6 +137,9 @@ function extremes(smallest: boolean): BaseBuilder {
     const k = given[0] ?? args[1]!
     const context = given.length > 0 ? args.slice(1) : args.slice(2)
     const sort = smallest ? 'arraySort' : 'arrayReverseSort'
+    // The one case for which the store keeps no more than k values; the others keep all.
+    if (smallest && context.length === 0)
+      return { name: 'groupArraySorted', parameters: [k], args: [args[0]!] }
     if (context.length === 0) {
       return {
         name: 'groupArray',
