@@ -1,10 +1,10 @@
 import type { Alter, AlterAction, Expr } from '../ast.js'
-import { parseColumn, parseIndex, parseTtl } from './columns.js'
+import { parseColumn, parseIndex, parseTtlItem } from './columns.js'
 import type { Cursor } from './cursor.js'
 import { parseExpr } from './expressions.js'
 import { isQuery } from './lookahead.js'
 import { parseQuery } from './select.js'
-import { parseSettings, parseTail } from './settings.js'
+import { parseSetting, parseTail } from './settings.js'
 import { parseQualifiedName } from './tables.js'
 
 const OBJECTS: [words: string, object: Alter['object']][] = [
@@ -48,12 +48,12 @@ const ACTIONS: [words: string, parse: Action][] = [
   ['MODIFY COLUMN', parseModifyColumn],
   ['ALTER COLUMN', parseModifyColumn],
   ['COMMENT COLUMN', parseCommentColumn],
-  ['MODIFY TTL', (c) => ({ kind: 'modify_ttl', ttl: parseTtl(c) })],
+  ['MODIFY TTL', (c) => ({ kind: 'modify_ttl', ttl: sublist(c, parseTtlItem) })],
   ['REMOVE TTL', () => ({ kind: 'remove_ttl' })],
-  ['MODIFY SETTING', (c) => ({ kind: 'modify_setting', settings: parseSettings(c) })],
-  ['RESET SETTING', (c) => ({ kind: 'reset_setting', names: c.list(() => c.name()) })],
-  ['MODIFY QUERY SETTING', (c) => ({ kind: 'modify_query_setting', settings: parseSettings(c) })],
-  ['RESET QUERY SETTING', (c) => ({ kind: 'reset_query_setting', names: c.list(() => c.name()) })],
+  ['MODIFY SETTING', (c) => ({ kind: 'modify_setting', settings: sublist(c, parseSetting) })],
+  ['RESET SETTING', (c) => ({ kind: 'reset_setting', names: sublist(c, (x) => x.name()) })],
+  ['MODIFY QUERY SETTING', (c) => ({ kind: 'modify_query_setting', settings: sublist(c, parseSetting) })],
+  ['RESET QUERY SETTING', (c) => ({ kind: 'reset_query_setting', names: sublist(c, (x) => x.name()) })],
   ['MODIFY QUERY', parseModifyQuery],
   ['MODIFY COMMENT', (c) => ({ kind: 'modify_comment', comment: c.string() })],
   ['ADD INDEX', parseAddIndex],
@@ -63,6 +63,16 @@ const ACTIONS: [words: string, parse: Action][] = [
   ['DROP PARTITION', (c) => ({ kind: 'drop_partition', partition: parsePartition(c) })],
   ['DELETE', parseDelete],
 ]
+
+/** A list inside an action: a comma with another action behind ends it. */
+function sublist<T>(c: Cursor, item: (c: Cursor) => T): T[] {
+  const items = [item(c)]
+  while (c.is(',') && !ACTIONS.some(([words]) => c.keyword(words, 1))) {
+    c.next()
+    items.push(item(c))
+  }
+  return items
+}
 
 function parseAction(c: Cursor): AlterAction {
   for (const [words, parse] of ACTIONS) {

@@ -143,23 +143,25 @@ export function parseColumn(c: Cursor, typeRequired = true): ColumnDef {
 
 /** `expr [DELETE | RECOMPRESS CODEC(…) | TO DISK 'd' | TO VOLUME 'v'] [WHERE e], …`. */
 export function parseTtl(c: Cursor): TtlItem[] {
-  return c.list(() => {
-    const start = c.index
-    const item: TtlItem = { expr: parseExpr(c) }
-    if (c.takeKeyword('DELETE')) {
-      item.action = { kind: 'delete' }
-    } else if (c.takeKeyword('RECOMPRESS')) {
-      c.expectKeyword('CODEC')
-      c.expect('(')
-      const codecs = parseExprList(c)
-      c.expect(')')
-      item.action = { kind: 'recompress', target: { kind: 'call', name: 'CODEC', args: codecs } }
-    } else if (c.takeKeyword('TO DISK')) {
-      item.action = { kind: 'to_disk', target: { kind: 'literal', type: 'string', value: c.string() } }
-    } else if (c.takeKeyword('TO VOLUME')) {
-      item.action = { kind: 'to_volume', target: { kind: 'literal', type: 'string', value: c.string() } }
-    }
-    if (c.takeKeyword('WHERE')) item.where = parseExpr(c)
-    return { ...item, span: c.span(start) }
-  })
+  return c.list(() => parseTtlItem(c))
+}
+
+export function parseTtlItem(c: Cursor): TtlItem {
+  const start = c.index
+  const item: TtlItem = { expr: parseExpr(c) }
+  if (c.takeKeyword('DELETE')) {
+    item.action = { kind: 'delete' }
+  } else if (c.takeKeyword('RECOMPRESS')) {
+    c.expectKeyword('CODEC')
+    c.expect('(')
+    const codecs = parseExprList(c)
+    c.expect(')')
+    item.action = { kind: 'recompress', target: { kind: 'call', name: 'CODEC', args: codecs } }
+  } else if (c.takeKeyword('TO DISK')) {
+    item.action = { kind: 'to_disk', target: { kind: 'literal', type: 'string', value: c.string() } }
+  } else if (c.takeKeyword('TO VOLUME')) {
+    item.action = { kind: 'to_volume', target: { kind: 'literal', type: 'string', value: c.string() } }
+  }
+  if (c.takeKeyword('WHERE')) item.where = parseExpr(c)
+  return { ...item, span: c.span(start) }
 }

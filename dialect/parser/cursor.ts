@@ -81,7 +81,7 @@ export class Cursor {
   /** True if these keywords stand here: `keyword('GROUP BY')`. */
   keyword(words: string, ahead = 0): boolean {
     let at = ahead
-    for (const word of words.split(' ')) {
+    for (const word of wordsOf(words)) {
       const t = this.peek(at)
       if (t.kind !== 'word' || t.upper !== word) {
         if (ahead === 0) this.note(words)
@@ -117,7 +117,9 @@ export class Cursor {
       if (t.kind === 'end' || t.kind === 'error' || (t.kind === 'symbol' && t.text === ';')) break
       if (t.kind !== 'symbol') continue
       if (t.text === '(' || t.text === '[' || t.text === '{') {
-        stack.push(at)
+        const inner = at === open ? undefined : this.partners.get(at)
+        if (inner !== undefined && inner >= 0) at = inner
+        else stack.push(at)
       } else if (t.text === ')' || t.text === ']' || t.text === '}') {
         const start = stack.pop()
         if (start === undefined) break
@@ -148,7 +150,7 @@ export class Cursor {
 
   takeKeyword(words: string): boolean {
     if (!this.keyword(words)) return false
-    this.index += words.split(' ').length
+    this.index += wordsOf(words).length
     return true
   }
 
@@ -271,6 +273,18 @@ export class Cursor {
       }
     }
   }
+}
+
+const splitWords = new Map<string, string[]>()
+
+/** `GROUP BY` as its words; split once, since every keyword is asked for at every turn. */
+function wordsOf(words: string): string[] {
+  let split = splitWords.get(words)
+  if (!split) {
+    split = words.split(' ')
+    splitWords.set(words, split)
+  }
+  return split
 }
 
 /** Proton's names for single tokens in its "Expected one of" lists. */

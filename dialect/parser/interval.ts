@@ -120,7 +120,7 @@ export function tryLongInterval(c: Cursor): IntervalLiteral | undefined {
     const unit = inString[3] === undefined ? parseUnit(c) : unitOf(inString[3])!
     return { kind: 'interval', value: number(inString[2]!, inString[1] === '-'), unit, span: c.span(start) }
   }
-  const value = parseExpr(c)
+  const value = c.nested(() => parseExpr(c))
   const unit = parseUnit(c)
   return { kind: 'interval', value, unit, span: c.span(start) }
 }

@@ -91,6 +91,8 @@ export function isQueryInBrackets(c: Cursor, ahead = 0): boolean {
   let innermost = ahead
   while (c.symbolAt(innermost + 1, '(')) innermost++
   let answer = startsSelect(c, innermost + 1)
+  // One look at the outermost bracket finds the partners of all inside.
+  if (answer && innermost > ahead) c.partner(ahead)
   memory.set(c.index + innermost, answer)
   for (let open = innermost - 1; open >= ahead; open--) {
     if (answer) {

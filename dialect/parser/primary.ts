@@ -14,7 +14,9 @@ export function parsePrimary(c: Cursor): Expr {
   const t = c.token
   if (t.kind === 'number') {
     c.next()
-    return { kind: 'literal', type: 'number', text: t.text, span: c.span(start) }
+    // Behind a word the server reads `.5` as an access, so the canonical text has a zero.
+    const text = t.text.startsWith('.') ? `0${t.text}` : t.text
+    return { kind: 'literal', type: 'number', text, span: c.span(start) }
   }
   if (c.isString()) return { kind: 'literal', type: 'string', value: c.string(), span: c.span(start) }
   if (c.is('(')) return parseBrackets(c)

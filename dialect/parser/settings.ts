@@ -4,13 +4,15 @@ import { parseExpr } from './expressions.js'
 
 /** `name = value, …`. */
 export function parseSettings(c: Cursor): Setting[] {
-  return c.list(() => {
-    const start = c.index
-    let name = c.name('setting name')
-    while (c.take('.')) name += `.${c.name()}`
-    c.expect('=')
-    return { name, value: parseExpr(c), span: c.span(start) }
-  })
+  return c.list(() => parseSetting(c))
+}
+
+export function parseSetting(c: Cursor): Setting {
+  const start = c.index
+  let name = c.name('setting name')
+  while (c.take('.')) name += `.${c.name()}`
+  c.expect('=')
+  return { name, value: parseExpr(c), span: c.span(start) }
 }
 
 /** The settings of a `SETTINGS` clause, if one stands here. */

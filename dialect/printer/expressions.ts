@@ -102,7 +102,8 @@ function bare(e: Expr, ctx: PrintContext): string {
     case 'cast':
       return `CAST(${at(e.expr, LAMBDA)} AS ${typeText(e.type, ctx)})`
     case 'case': {
-      const operand = e.operand ? ` ${at(e.operand, LAMBDA)}` : ''
+      // A sign right behind CASE would make a name of that word.
+      const operand = e.operand ? ` ${at(e.operand, SUFFIX)}` : ''
       const branches = e.branches
         .map((b) => ` WHEN ${at(b.when, LAMBDA)} THEN ${at(b.then, LAMBDA)}`)
         .join('')
@@ -163,7 +164,9 @@ export function refuseRaw(): UserError {
 
 /** A key in front of a colon: only a literal may stand there without brackets. */
 function keyText(key: Expr, ctx: PrintContext): string {
-  return key.kind === 'literal' && key.type !== 'null' ? exprText(key, ctx) : `(${exprText(key, ctx)})`
+  return key.kind === 'literal' && (key.type === 'string' || /^[\d.]/.test(exprText(key, ctx)))
+    ? exprText(key, ctx)
+    : `(${exprText(key, ctx)})`
 }
 
 function starText(e: Star, ctx: PrintContext): string {
@@ -213,9 +216,9 @@ function callText(e: FunctionCall, ctx: PrintContext): string {
  * and the parser of 1.6 reads suffixes in one order only (`:path`, then `[i]`, then `.1`).
  */
 const BRACKETS_BEFORE: Record<'[' | '.' | ':', ReadonlySet<Expr['kind']>> = {
-  '.': new Set(['json_path']),
-  '[': new Set(['json_path', 'tuple_element']),
-  ':': new Set(['json_path', 'tuple_element', 'subscript', 'star']),
+  '.': new Set(['json_path', 'literal', 'map', 'parameter', 'case', 'star']),
+  '[': new Set(['json_path', 'tuple_element', 'case', 'star']),
+  ':': new Set(['json_path', 'tuple_element', 'subscript', 'map', 'parameter', 'case', 'star']),
 }
 
 function suffixBase(e: Expr, suffix: '[' | '.' | ':', ctx: PrintContext): string {
