@@ -37,9 +37,10 @@ export async function loadConfig(dir: string): Promise<{ config: TpctlConfig; pa
  */
 export async function loadModule(path: string, code: string): Promise<Record<string, unknown>> {
   const folder = await mkdtemp(join(tmpdir(), 'tpctl-module-'))
+  const entry = compiledPath(path) ?? path
   try {
     const bundle = await build({
-      entryPoints: [compiledPath(path) ?? path],
+      entryPoints: [entry],
       bundle: true,
       platform: 'node',
       // Node's own conditions, without esbuild's `module`: what is named is loaded by Node.
@@ -48,7 +49,7 @@ export async function loadModule(path: string, code: string): Promise<Record<str
       target: 'node20',
       write: false,
       logLevel: 'silent',
-      absWorkingDir: dirname(path),
+      absWorkingDir: dirname(entry),
       plugins: [
         {
           name: 'packages',
@@ -122,7 +123,7 @@ function ownEntry(): string {
  * An installed package carries its sources only compiled, in `dist`, but the config of the project that comes with it
  * names them as in the repository. Undefined unless `path` is such a source.
  */
-function compiledPath(path: string): string | undefined {
+export function compiledPath(path: string): string | undefined {
   const own = dirname(fileURLToPath(import.meta.url))
   const dist = dirname(own)
   const root = dirname(dist)

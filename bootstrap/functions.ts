@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { UserError } from '../dialect/index.js'
 import { type RenderOptions, renderFunction, type UdfDefinition } from '../udfs/runtime/index.js'
 import type { Edition } from './config.js'
-import { loadModule } from './config_loader.js'
+import { compiledPath, loadModule } from './config_loader.js'
 
 /** A function of the project as the statement that creates it. */
 export interface RenderedFunction {
@@ -29,7 +29,7 @@ function isDefinition(value: unknown): value is UdfDefinition {
  * @throws UserError UDF_MODULE_MISSING, UDF_MODULE_LOAD
  */
 export async function loadDefinitions(path: string): Promise<UdfDefinition[]> {
-  if (!existsSync(path))
+  if (!existsSync(path) && !compiledPath(path))
     throw new UserError('UDF_MODULE_MISSING', `The functions' module ${path} does not exist.`, {
       suggestion: 'Correct `udfs` in tpctl.config.ts, or leave it out.',
     })
