@@ -6,12 +6,14 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseExpression } from '../dialect/index.js'
 import { UserError } from '../dialect/user_error.js'
 import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
+import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
-import type { Chdb, ViewStatus } from './contracts.js'
+import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
 import { lockFolder } from './lock.js'
@@ -194,11 +196,14 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   }
   const executor = createExecutor(statements)
   await runtime.recover(catalog.list().filter((object) => object.kind === 'materialized_view'))
+  const idle = purgeWhenIdle(chdb, queries)
+  closers.add(() => idle.stop())
   const retention = startRetention({
     chdb,
     store,
     streams: () => catalog.list().filter((object) => object.kind === 'stream'),
     expression: (expr) => storeExpr(expr, statements),
+    consumed: (stream) => consumedUpTo(stream, statements),
     onError: (stream, message) => log.warn(`retention of ${stream}: ${message}`),
   })
   closers.add(() => retention.stop())
@@ -223,9 +228,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   const stream = await listenOn('stream', false)
   const metrics: Listener = await listenMetrics({ host, port: options.ports.metrics }, statements)
   closers.add(() => metrics.close())
-  closers.add(() => {
-    for (const query of queries.list()) queries.kill(query.id)
-  })
+  closers.add(() => endQueries(queries))
   const address = host.includes(':') ? `[${host}]` : host
   log.info(
     `listening on ${address}: http ${http.port}, stream ${stream.port}, metrics ${metrics.port}, kafka ${broker.port}`,
@@ -243,6 +246,15 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
       return closing
     },
   }
+}
+
+/** How long clients have to take the news that their queries end. */
+const FAREWELL_MS = 1000
+
+async function endQueries(queries: QueryRegistry): Promise<void> {
+  for (const query of queries.list()) queries.kill(query.id)
+  const deadline = Date.now() + FAREWELL_MS
+  while (queries.list().length > 0 && Date.now() < deadline) await sleep(10)
 }
 
 async function startKafka(dir: string, host: string, port: number, log: EngineLog): Promise<Broker> {
@@ -263,6 +275,20 @@ function shardSql(stream: Parameters<typeof isKeyed>[0], udfs: StatementDeps['ud
   const text =
     stream.shardingExpr ?? (isKeyed(stream) ? `weak_hash32(${stream.primaryKey.join(', ')})` : 'rand()')
   return storeExpr(parseExpression(text), { udfs })
+}
+
+/** The last row of a stream that every view over it has processed. */
+function consumedUpTo(stream: StreamObject, { catalog, runtime, store }: StatementDeps): number {
+  const name = `${stream.name.database}.${stream.name.name}`
+  let upTo = store.lastSn(stream)
+  for (const view of catalog.list()) {
+    if (view.kind !== 'materialized_view') continue
+    const status = runtime.status(view)
+    // A view that does not say how far it is may need everything.
+    if (!status) return 0
+    for (const source of status.sources) if (source.name === name) upTo = Math.min(upTo, source.processed)
+  }
+  return upTo
 }
 
 /** Made once per folder, so that clients can tell a restarted engine from another one. */

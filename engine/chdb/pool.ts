@@ -79,13 +79,14 @@ class SessionPool implements Chdb {
       ...ONE_PART,
       ...(insert.token === undefined
         ? { insert_deduplicate: 0 }
-        : { insert_deduplicate: 1, insert_deduplication_token: insert.token }),
+        : { insert_deduplicate: 1, insert_deduplication_token: insert.token, max_block_size: 1_000_000_000 }),
       ...insert.settings,
       ...(insert.tag === undefined ? {} : { log_comment: insert.tag }),
     }
     const columns = insert.columns.map(quoteIdentifier).join(', ')
+    const select = insert.token === undefined ? insert.select : oneChunk(insert.select)
     await this.#execute(
-      `INSERT INTO ${insert.table} (${columns}) SETTINGS ${settingsText(settings)} ${insert.select}`,
+      `INSERT INTO ${insert.table} (${columns}) SETTINGS ${settingsText(settings)} ${select}`,
       'Null',
     )
   }
@@ -172,6 +173,15 @@ const ONE_PART = {
   min_insert_block_size_rows: 100_000_000,
   min_insert_block_size_bytes: 10_000_000_000,
 } as const
+
+/**
+ * The store's identity of an insert is made of the token and of the number of chunks that the SELECT came in,
+ * which depends on the parts that its tables happen to consist of: merged parts would make a repetition look
+ * new. A sort over a computed column, with blocks without limit, gives one chunk always, in the rows' order.
+ */
+function oneChunk(select: string): string {
+  return `SELECT * EXCEPT (__row) FROM (SELECT *, rowNumberInAllBlocks() AS __row FROM (${select})) ORDER BY __row`
+}
 
 function withSettings(sql: string, options: RunOptions): string {
   const settings = { ...options.settings, ...(options.tag === undefined ? {} : { log_comment: options.tag }) }

@@ -2,16 +2,20 @@
 import type { Chdb, OutputColumn, StatementResult, StreamingQuery } from '../contracts.js'
 import type { ResponseBody } from './body.js'
 import { type OutputFormat, printSettings } from './formats.js'
+import { readAhead } from './read_ahead.js'
 import { Document, renderedSelect } from './render.js'
 
 type Rows = Extract<StatementResult, { kind: 'rows' }>
 
-/** Settings of a query that shape its text, passed on to the store as they are. */
-const TEXT_SETTING =
-  /^(?:output_format_|format_csv_delimiter|format_custom_|format_tsv_null|format_csv_null|date_time_output_format)/
+/** What may wait in memory for a slow client. */
+const READ_AHEAD_BYTES = 8 << 20
 
-export function textSettings(settings: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(settings).filter(([name]) => TEXT_SETTING.test(name)))
+/** Settings of a query that shape its text or bound its work, passed on to the store as they are. */
+const PASSED_ON =
+  /^(?:max_execution_time$|max_result_rows$|max_result_bytes$|result_overflow_mode$|max_rows_to_read$|max_memory_usage$|max_threads$|max_block_size$|output_format_|format_csv_delimiter|format_custom_|format_tsv_null|format_csv_null|date_time_output_format)/
+
+export function storeSettings(settings: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => PASSED_ON.test(name)))
 }
 
 export interface WriteOptions {
@@ -45,7 +49,7 @@ export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIt
 function runOptions(options: WriteOptions) {
   return {
     format: options.format.base,
-    settings: { ...printSettings(options.format), ...textSettings(options.settings) },
+    settings: { ...printSettings(options.format), ...storeSettings(options.settings) },
     tag: options.tag,
     signal: options.signal,
   }
@@ -53,7 +57,8 @@ function runOptions(options: WriteOptions) {
 
 /** The store prints each chunk as a whole result in the format: with its own opening and closing, if the format has them. */
 function storeChunks(sql: string, columns: OutputColumn[], options: WriteOptions): AsyncIterable<Uint8Array> {
-  return options.chdb.stream(renderedSelect(sql, columns, options.format), runOptions(options))
+  const chunks = options.chdb.stream(renderedSelect(sql, columns, options.format), runOptions(options))
+  return readAhead(chunks, READ_AHEAD_BYTES)
 }
 
 /**

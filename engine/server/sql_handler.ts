@@ -112,7 +112,7 @@ async function respond(result: StatementResult, body: ResponseBody, to: Respondi
     response.setHeader('content-type', 'text/plain; charset=UTF-8')
     return
   }
-  const format = outputFormat(result.format ?? to.defaultFormat)
+  const format = await formatOf(result, to.defaultFormat)
   const options = {
     chdb: deps.chdb,
     format,
@@ -148,6 +148,19 @@ async function respond(result: StatementResult, body: ResponseBody, to: Respondi
   } finally {
     context.signal.removeEventListener('abort', stop)
     await result.query.cancel()
+  }
+}
+
+/** The result's format. Where there is no such format, the result is let go. */
+async function formatOf(
+  result: Exclude<StatementResult, { kind: 'done' }>,
+  defaultFormat: string,
+): Promise<OutputFormat> {
+  try {
+    return outputFormat(result.format ?? defaultFormat)
+  } catch (cause) {
+    await (result.kind === 'rows' ? result.release() : result.query.cancel())
+    throw cause
   }
 }
 

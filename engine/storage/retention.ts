@@ -16,6 +16,8 @@ export interface RetentionDeps {
   streams(): StreamObject[]
   /** Proton expression → the store's. */
   expression(expr: Expr): string
+  /** The sequence number up to which nobody needs the stream's history any more. */
+  consumed(stream: StreamObject): number
   onError(stream: string, message: string): void
 }
 
@@ -41,6 +43,7 @@ async function sweepAll(deps: RetentionDeps): Promise<void> {
     try {
       const expired = expiredCondition(stream, deps)
       if (expired !== undefined) await sweepStream(stream, expired, deps)
+      if (isKeyed(stream)) await sweepHistory(stream, deps)
     } catch (cause) {
       deps.onError(
         `${stream.name.database}.${stream.name.name}`,
@@ -64,6 +67,25 @@ async function sweepStream(
     if (Number(row?.[0] ?? 0) === 0) continue
     await store.trimWhere(stream, table, expired, last)
   }
+}
+
+/** How long a keyed stream's history is kept where `logstore_retention_ms` does not say: as the log of a real server. */
+const HISTORY_MS = 86_400_000
+
+/**
+ * The current rows of a keyed stream are all that a new reader needs. Its history serves readers that are
+ * under way: what they have passed, and is older than the log's retention, goes.
+ */
+async function sweepHistory(stream: StreamObject, { chdb, store, consumed }: RetentionDeps): Promise<void> {
+  const keepMs = Number(stream.settings.logstore_retention_ms ?? HISTORY_MS)
+  const upTo = consumed(stream)
+  if (!(keepMs > 0) || upTo === 0) return
+  const table = historyTable(stream)
+  const old = `_tp_append_time < now64(3, 'UTC') - INTERVAL ${Math.ceil(keepMs)} MILLISECOND`
+  const [row] = await chdb.rows<[string]>(
+    `SELECT toString(countIf(${old})) FROM ${table} WHERE _tp_sn <= ${upTo}`,
+  )
+  if (Number(row?.[0] ?? 0) > 0) await store.trimWhere(stream, table, old, upTo)
 }
 
 /** SQL that is true for rows whose time is over; undefined where they live for ever. */
