@@ -183,6 +183,10 @@ describe('what a bounded query can read', () => {
     expect(
       (await run('SELECT name FROM of_id ORDER BY name LIMIT 1', { params: { wanted: '3' } })).rows,
     ).toEqual([['13']])
+    const limited = await run('SELECT id FROM events LIMIT {n:uint64} OFFSET {m:uint8}', {
+      params: { n: '3', m: '18' },
+    })
+    expect(limited.rows).toEqual([[3], [4]])
     await expect(run('SELECT name FROM of_id')).rejects.toMatchObject({ code: 456 })
   })
 
@@ -211,6 +215,12 @@ describe('errors', () => {
     ['SELECT * FROM nope', 60, /^Stream default\.nope doesn't exist/],
     ['SELECT * FROM other.nope', 60, /^Stream other\.nope doesn't exist/],
     ['SELECT * FROM system.nope', 60, /^Stream system\.nope doesn't exist/],
+    ['SELECT e.nope FROM events AS e', 47, /^Missing columns: 'e\.nope' while processing query/],
+    [
+      'SELECT id FROM events AS e WHERE other.id = 1',
+      47,
+      /^Missing columns: 'other\.id' while processing query/,
+    ],
     ['SELECT * FROM loop_a', 48, /contains itself/],
     ['SELECT count() FROM hop(table(events), 1s, 2s) GROUP BY window_start', 48, /^hop window over table/],
     ['SELECT count() FROM tumble(events) GROUP BY window_start', 36, /tumble needs a size/],
