@@ -77,10 +77,10 @@ class SessionPool implements Chdb {
   async insertSelect(insert: Parameters<Chdb['insertSelect']>[0]): Promise<void> {
     const settings: Record<string, string | number> = {
       ...ONE_PART,
+      ...insert.settings,
       ...(insert.token === undefined
         ? { insert_deduplicate: 0 }
-        : { insert_deduplicate: 1, insert_deduplication_token: insert.token, max_block_size: 1_000_000_000 }),
-      ...insert.settings,
+        : { insert_deduplicate: 1, insert_deduplication_token: insert.token, ...ONE_CHUNK }),
       ...(insert.tag === undefined ? {} : { log_comment: insert.tag }),
     }
     const columns = insert.columns.map(quoteIdentifier).join(', ')
@@ -182,6 +182,9 @@ const ONE_PART = {
 function oneChunk(select: string): string {
   return `SELECT * EXCEPT (__row) FROM (SELECT *, rowNumberInAllBlocks() AS __row FROM (${select})) ORDER BY __row`
 }
+
+/** A sort of several streams hands chunks through where their ranges do not overlap. */
+const ONE_CHUNK = { max_block_size: 1_000_000_000, max_threads: 1 } as const
 
 function withSettings(sql: string, options: RunOptions): string {
   const settings = { ...options.settings, ...(options.tag === undefined ? {} : { log_comment: options.tag }) }
