@@ -43,8 +43,8 @@ export class Bench {
     readonly options: Partial<StreamingDeps>,
   ) {}
 
-  static async open(options: Partial<StreamingDeps> = {}): Promise<Bench> {
-    const dir = await mkdtemp(join(tmpdir(), 'streaming-'))
+  static async open(options: Partial<StreamingDeps> = {}, directory?: string): Promise<Bench> {
+    const dir = directory ?? (await mkdtemp(join(tmpdir(), 'streaming-')))
     const bench = new Bench(dir, await openChdb({ dir }), options)
     await bench.start()
     return bench
