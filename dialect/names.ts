@@ -45,10 +45,18 @@ for (const [name = '', clickHouse = '', flags = ''] of rows(FUNCTION_TABLE)) {
 }
 combinators.sort((a, b) => b.suffix.length - a.suffix.length)
 
-/** Which of several Proton names of one ClickHouse function to print: no alias, and the one spelled alike. */
+/** Which of several Proton names of one ClickHouse function to print: no alias, and the one spelled most alike. */
 function preference(row: FunctionRow): number {
-  const alike = row.name.replaceAll('_', '').toLowerCase() === row.clickHouse.toLowerCase()
-  return (row.flags.includes('l') ? 0 : 1) + (alike ? 2 : 0) + (row.flags.includes('6') ? 1 : 0)
+  const plain = row.name.replaceAll('_', '').toLowerCase()
+  const target = row.clickHouse.toLowerCase()
+  let shared = 0
+  while (shared < plain.length && plain[shared] === target[shared]) shared++
+  return (
+    (row.flags.includes('l') ? 0 : 400) +
+    (plain === target ? 200 : 0) +
+    (row.flags.includes('6') ? 100 : 0) +
+    shared
+  )
 }
 
 interface Resolved {

@@ -271,7 +271,7 @@ describe('generated trees', () => {
         const printed = printExpr(expr)
         expect(bare(parseExpression(printed)), printed).toEqual(bare(expr))
       }),
-      { numRuns: 500, seed: 7 },
+      { numRuns: 400, seed: 7 },
     )
   })
 
@@ -284,7 +284,7 @@ describe('generated trees', () => {
         expect(bare(again), printed).toEqual(bare(statement))
         expect(hashStatement(again)).toBe(hashStatement(statement))
       }),
-      { numRuns: 150, seed: 11 },
+      { numRuns: 80, seed: 11 },
     )
   })
 })
@@ -322,7 +322,7 @@ describe('broken text', () => {
     })
     fc.assert(
       fc.property(soup, (parts) => harmless(parts.join(' '))),
-      { numRuns: 1500, seed: 3 },
+      { numRuns: 800, seed: 3 },
     )
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) =>
