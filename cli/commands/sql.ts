@@ -65,6 +65,7 @@ function scriptOf(options: SqlOptions): string[] | undefined {
     throw new UserError('FILE_UNREADABLE', `Cannot read ${options.file}`, {
       cause,
       detail: (cause as Error).message,
+      suggestion: 'Name a file with SQL statements, or give one with -e.',
     })
   }
 }

@@ -51,8 +51,10 @@ export const META: Record<string, MetaCommand> = {
     usage: `\\format ${FORMATS.join('|')}`,
     help: 'how results are printed',
     async run(session, name) {
-      if ((FORMATS as readonly string[]).includes(name)) session.format = name as ConsoleFormat
-      session.output.note(`Format is ${session.format}. Known: ${FORMATS.join(', ')}.`)
+      const known = (FORMATS as readonly string[]).includes(name)
+      if (known) session.format = name as ConsoleFormat
+      const complaint = known || name === '' ? '' : `There is no format '${name}'. `
+      session.output.note(`${complaint}Format is ${session.format}. Known: ${FORMATS.join(', ')}.`)
     },
   },
   '?': {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { META } from './meta.js'
 import { type ConsoleSession, sessionError } from './session.js'
-import { splitStatements } from './statements.js'
+import { isInsideQuote, splitStatements } from './statements.js'
 
 const PROMPT = 'tpctl> '
 const CONTINUATION = '   ... '
@@ -44,7 +44,8 @@ export async function repl({ session, historyFile, input }: ReplOptions): Promis
       await work(running.signal)
     } catch (error) {
       failures++
-      session.output.note(session.output.color('red', sessionError(error)))
+      if (session.output.json) session.output.failure(error, false)
+      else session.output.note(session.output.color('red', sessionError(error)))
     } finally {
       running = undefined
     }
@@ -63,7 +64,7 @@ export async function repl({ session, historyFile, input }: ReplOptions): Promis
   prompt()
   try {
     for await (const line of readline) {
-      if (buffer.trim() === '' && line.trimStart().startsWith('\\')) {
+      if (line.trimStart().startsWith('\\') && !isInsideQuote(buffer)) {
         const [name, argument = ''] = line.trim().slice(1).split(/\s+/, 2)
         if (name === 'q') break
         const command = META[name!]

@@ -43,7 +43,11 @@ export class ConsoleSession {
     const rows = await this.#run(sql, signal)
     if (this.timing) {
       const seconds = ((performance.now() - started) / 1000).toFixed(3)
-      this.output.note(rows === undefined ? `Elapsed: ${seconds} s` : `${rows} rows. Elapsed: ${seconds} s`)
+      this.output.note(
+        rows === undefined
+          ? `Elapsed: ${seconds} s`
+          : `${rows} ${rows === 1 ? 'row' : 'rows'}. Elapsed: ${seconds} s`,
+      )
     }
   }
 

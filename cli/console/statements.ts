@@ -30,6 +30,11 @@ export function splitStatements(text: string): SplitResult {
   return { complete, rest: text.slice(start) }
 }
 
+/** Whether a string, quoted name, heredoc or comment is still open at the end of `text`. */
+export function isInsideQuote(text: string): boolean {
+  return splitStatements(`${text}\n;`).rest !== ''
+}
+
 /**
  * Where the string, quoted name, heredoc or comment that begins at `i` ends; `i` itself where none begins;
  * undefined where it is still open.
