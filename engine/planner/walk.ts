@@ -31,8 +31,7 @@ export function rewriteQuery<Q extends Query>(query: Q, rewrite: Rewrite, ctes: 
   return queryParts(query, rewrite, ctes) as Q
 }
 
-/** The same, but the query node itself is not offered to the `query` hook. */
-export function queryParts(query: Query, rewrite: Rewrite, ctes: Ctes = NO_CTES): Query {
+function queryParts(query: Query, rewrite: Rewrite, ctes: Ctes): Query {
   if (query.kind === 'union') {
     return { ...query, arms: query.arms.map((arm) => rewriteQuery(arm, rewrite, ctes)) }
   }
@@ -74,7 +73,7 @@ function defined<T extends object>(node: T): T {
   return Object.fromEntries(Object.entries(node).filter(([, value]) => value !== undefined)) as T
 }
 
-export function rewriteTable(table: TableExpr, rewrite: Rewrite, ctes: Ctes = NO_CTES): TableExpr {
+function rewriteTable(table: TableExpr, rewrite: Rewrite, ctes: Ctes): TableExpr {
   switch (table.kind) {
     case 'raw_table':
       return table

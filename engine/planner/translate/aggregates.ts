@@ -63,7 +63,7 @@ function isBase(name: string, scope: Scope): boolean {
   )
 }
 
-export function isAggregateName(name: string, scope: Scope): boolean {
+function isAggregateName(name: string, scope: Scope): boolean {
   return splitName(name.toLowerCase(), scope) !== undefined || splitName(name, scope) !== undefined
 }
 

@@ -161,7 +161,7 @@ function unsupported(name: string): EngineError {
   return new EngineError('NOT_IMPLEMENTED', `Function ${name} is not supported by the embedded engine`)
 }
 
-export function unknownFunction(name: string): EngineError {
+function unknownFunction(name: string): EngineError {
   const near = similarNames(
     name,
     functionNames().filter((known) => !isTableFunction(known)),

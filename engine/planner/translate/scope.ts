@@ -93,7 +93,7 @@ export function qualifierAt(path: readonly string[], scope: Scope): 0 | 1 | unde
   return path.length > 2 && scope.sources.some((source) => source.alias === path[1]) ? 1 : undefined
 }
 
-export function quotePath(path: readonly string[]): string {
+function quotePath(path: readonly string[]): string {
   return path.map(quoteIdentifier).join('.')
 }
 
