@@ -277,16 +277,20 @@ function shardSql(stream: Parameters<typeof isKeyed>[0], udfs: StatementDeps['ud
   return storeExpr(parseExpression(text), { udfs })
 }
 
-/** The last row of a stream that every view over it has processed. */
+/**
+ * The last row of a stream that every view over it has processed. Views name their sources as they were
+ * written; a name that cannot be told keeps everything.
+ */
 function consumedUpTo(stream: StreamObject, { catalog, runtime, store }: StatementDeps): number {
-  const name = `${stream.name.database}.${stream.name.name}`
   let upTo = store.lastSn(stream)
   for (const view of catalog.list()) {
     if (view.kind !== 'materialized_view') continue
-    const status = runtime.status(view)
-    // A view that does not say how far it is may need everything.
-    if (!status) return 0
-    for (const source of status.sources) if (source.name === name) upTo = Math.min(upTo, source.processed)
+    for (const source of runtime.status(view)?.sources ?? [{ name: '', processed: 0 }]) {
+      let object = catalog.find({ name: source.name }, view.name.database)
+      if (object?.kind === 'materialized_view') object = catalog.find(object.target)
+      const same = object?.id === stream.id || source.name === stream.name.name
+      if (same || !object) upTo = Math.min(upTo, source.processed)
+    }
   }
   return upTo
 }
