@@ -70,6 +70,10 @@ export class SqlSyntaxError extends UserError {
   }
 }
 
+const OPERATORS = new Set(
+  'DoubleColon Asterisk Dot / % MOD DIV + - || NOT BETWEEN GLOBAL IN LIKE ILIKE IS AND OR'.split(' '),
+)
+
 function describe(fields: SyntaxErrorFields, found: string, atEnd: boolean, expected: string[]): string {
   const quoted = atEnd ? found : `'${found}'`
   switch (fields.reason) {
@@ -85,7 +89,10 @@ function describe(fields: SyntaxErrorFields, found: string, atEnd: boolean, expe
     case 'unmatched':
       return `unmatched brackets: ${fields.brackets}`
     case 'unexpected': {
-      const wanted = expected.length > 12 ? [...expected.slice(0, 12), '…'] : expected
+      // An operator may stand almost anywhere: what is special to this place comes first.
+      const special = expected.filter((e) => !OPERATORS.has(e))
+      const all = special.length > 0 ? special : expected
+      const wanted = all.length > 12 ? [...all.slice(0, 12), '…'] : all
       return `found ${quoted}${wanted.length > 0 ? `, expected ${wanted.join(', ')}` : ''}`
     }
   }
