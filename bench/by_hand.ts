@@ -1,0 +1,178 @@
+/**
+ * The same work by hand: chDB alone, by somebody who knows it. Each function is one baseline; a process runs one.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Session } from 'chdb'
+
+type Seconds = { seconds: number }
+
+function open(dir: string, args: string[] = []): Session {
+  mkdirSync(dir, { recursive: true })
+  return new Session(join(dir, 'chdb'), { connectionArgs: args })
+}
+
+async function timed(body: () => Promise<unknown>): Promise<Seconds> {
+  const started = performance.now()
+  await body()
+  return { seconds: (performance.now() - started) / 1000 }
+}
+
+const run = (session: Session, sql: string) => session.queryAsync(sql, { format: 'Null' })
+
+/** Batches of NDJSON into a MergeTree. */
+async function insert({
+  dir,
+  batch,
+  batches,
+}: {
+  dir: string
+  batch: string
+  batches: number
+}): Promise<Seconds> {
+  const session = open(dir)
+  await run(session, 'CREATE TABLE t (i Int32, s String, v Float64) ENGINE = MergeTree ORDER BY tuple()')
+  const values = readFileSync(batch)
+  return timed(async () => {
+    for (let i = 0; i < batches; i++) await session.insert({ table: 't', values, format: 'JSONEachRow' })
+  })
+}
+
+/** A list of tokens in NDJSON, typed and keyed, in one statement. */
+async function loadTokens({ dir, file }: { dir: string; file: string }): Promise<Seconds & { rss: number }> {
+  const session = open(dir)
+  await run(
+    session,
+    'CREATE TABLE t (address String, symbol String, name String, decimals UInt8, updated_at DateTime64(3)) ENGINE = ReplacingMergeTree(updated_at) ORDER BY address',
+  )
+  const result = await timed(() =>
+    run(
+      session,
+      `INSERT INTO t SELECT address, symbol, name, decimals, now64(3) FROM file('${file}', JSONEachRow, 'address String, symbol String, name String, decimals UInt8') WHERE length(base58Decode(address)) = 32`,
+    ),
+  )
+  return { ...result, rss: process.resourceUsage().maxRSS / 1024 }
+}
+
+const MESSAGE =
+  'ts DateTime64(3), source String, rank UInt32, address String, symbol String, price_usd Nullable(Float64), liquidity_usd Nullable(Float64), volume_24h_usd Nullable(Float64)'
+
+/** Messages classified by an ASOF join, the top of each scan filtered, then screened: three statements per batch. */
+async function classify({
+  dir,
+  file,
+  batch,
+}: {
+  dir: string
+  file: string
+  batch: number
+}): Promise<Seconds> {
+  const session = open(dir)
+  await run(
+    session,
+    'CREATE TABLE tokens (type String, address String, ver UInt64) ENGINE = MergeTree ORDER BY address',
+  )
+  await run(session, `CREATE TABLE messages (${MESSAGE}, n UInt64) ENGINE = MergeTree ORDER BY n`)
+  for (const name of ['categorized', 'enriched', 'signals']) {
+    await run(
+      session,
+      `CREATE TABLE ${name} (${MESSAGE}, n UInt64, type String) ENGINE = MergeTree ORDER BY n`,
+    )
+  }
+  await run(
+    session,
+    `INSERT INTO messages SELECT *, rowNumberInAllBlocks() FROM file('${file}', JSONEachRow, '${MESSAGE}') SETTINGS max_threads = 1`,
+  )
+  await run(
+    session,
+    `INSERT INTO tokens SELECT if(cityHash64(address) % 2 = 0, 'strict', 'all'), address, 1 FROM (SELECT DISTINCT address FROM messages)`,
+  )
+  const total = Number((await session.queryAsync('SELECT count() FROM messages', { format: 'TSV' })).text())
+  return timed(async () => {
+    for (let from = 0; from < total; from += batch) {
+      const range = `n >= ${from} AND n < ${from + batch}`
+      await run(
+        session,
+        `INSERT INTO categorized SELECT m.*, j.type FROM (SELECT *, toUInt64(100) AS key FROM messages WHERE ${range}) AS m ASOF LEFT JOIN tokens AS j ON m.address = j.address AND m.key >= j.ver SETTINGS asterisk_include_alias_columns = 0`.replace(
+          'm.*',
+          'm.ts, m.source, m.rank, m.address, m.symbol, m.price_usd, m.liquidity_usd, m.volume_24h_usd, m.n',
+        ),
+      )
+      await run(session, `INSERT INTO enriched SELECT * FROM categorized WHERE rank < 20 AND ${range}`)
+      await run(
+        session,
+        `INSERT INTO signals SELECT * FROM enriched WHERE liquidity_usd >= 10000 AND ${range}`,
+      )
+    }
+  })
+}
+
+/** One row through a chain of four INSERT … SELECTs, again and again: milliseconds of each. */
+async function chain({ dir, events }: { dir: string; events: number }): Promise<{ ms: number[] }> {
+  const session = open(dir)
+  for (let i = 0; i <= 4; i++)
+    await run(session, `CREATE TABLE s${i} (n UInt64, v Float64) ENGINE = MergeTree ORDER BY n`)
+  const ms: number[] = []
+  for (let n = 0; n < events; n++) {
+    const started = performance.now()
+    await run(session, `INSERT INTO s0 VALUES (${n}, 1.5)`)
+    for (let i = 1; i <= 4; i++)
+      await run(session, `INSERT INTO s${i} SELECT n, v + 1 FROM s${i - 1} WHERE n = ${n}`)
+    ms.push(performance.now() - started)
+  }
+  return { ms }
+}
+
+/** A function over RowBinary in a pool of Node processes, as the manual of ClickHouse has it. */
+async function executable({ dir, rows }: { dir: string; rows: number }): Promise<Seconds> {
+  const scripts = join(dir, 'scripts')
+  mkdirSync(scripts, { recursive: true })
+  writeFileSync(
+    join(scripts, 'plus_by_hand.cjs'),
+    `#!${process.execPath}
+let rest = Buffer.alloc(0), want = -1
+process.stdin.on('data', (chunk) => {
+  rest = rest.length ? Buffer.concat([rest, chunk]) : chunk
+  for (;;) {
+    if (want < 0) {
+      const end = rest.indexOf(10)
+      if (end < 0) return
+      want = Number(rest.toString('latin1', 0, end)) * 4
+      rest = rest.subarray(end + 1)
+    }
+    if (rest.length < want) return
+    const out = Buffer.allocUnsafe(want)
+    for (let i = 0; i < want; i += 4) out.writeInt32LE((rest.readInt32LE(i) * 2 + 1) | 0, i)
+    process.stdout.write(out)
+    rest = rest.subarray(want)
+    want = -1
+  }
+})
+`,
+    { mode: 0o755 },
+  )
+  writeFileSync(
+    join(dir, 'functions.xml'),
+    `<functions><function><type>executable_pool</type><name>plus_by_hand</name><return_type>Int32</return_type><argument><type>Int32</type><name>x</name></argument><format>RowBinary</format><command>plus_by_hand.cjs</command><send_chunk_header>true</send_chunk_header><pool_size>2</pool_size></function></functions>`,
+  )
+  writeFileSync(
+    join(dir, 'config.xml'),
+    `<clickhouse><user_scripts_path>${scripts}</user_scripts_path><user_defined_executable_functions_config>${join(dir, 'functions.xml')}</user_defined_executable_functions_config></clickhouse>`,
+  )
+  const session = open(dir, [`--config-file=${join(dir, 'config.xml')}`])
+  await run(session, 'SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(1000)')
+  return timed(() => run(session, `SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(${rows})`))
+}
+
+const BASELINES: Record<string, (input: never) => Promise<object>> = {
+  insert,
+  loadTokens,
+  classify,
+  chain,
+  executable,
+}
+
+process.once('message', async ({ name, input }: { name: string; input: never }) => {
+  const result = await BASELINES[name]!(input)
+  process.send!(result, () => process.exit(0))
+})
