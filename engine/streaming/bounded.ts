@@ -1,6 +1,8 @@
 import type { NamedTable, TableExpr, TableFunction } from '../../dialect/ast.js'
 import type { CatalogObject, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { bindLeaves } from '../planner/index.js'
+import { viewBody } from '../planner/sources.js'
 import type { Pipe } from './pipe.js'
 
 type Readable = Exclude<CatalogObject, { kind: 'function' }>
@@ -22,6 +24,8 @@ export async function boundedLeaf(
 ): Promise<TableExpr | undefined> {
   const table = leaf.kind === 'table' ? leaf : tableArgument(leaf)
   if (!table) return undefined
+  const view = viewBody(table, pipe.deps.catalog, pipe.context.database)
+  if (view) return { ...view, query: await bindLeaves(view.query, (inner) => boundedLeaf(inner, pipe)) }
   const object = readTarget(pipe.deps.catalog.require(table.name, pipe.context.database), pipe)
   const relation = await currentRows(object, pipe)
   return { kind: 'raw_table', ...relation, alias: leaf.alias ?? table.alias ?? table.name.name }

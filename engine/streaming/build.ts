@@ -1,10 +1,10 @@
 import type { Expr, Join, NamedTable, Query, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
 import type { StreamObject } from '../contracts.js'
-import { EngineError } from '../errors.js'
 import { isAggregation, relationName } from '../planner/index.js'
-import { fingerprint } from '../planner/walk.js'
+import { ArrayJoinSource } from './array_join.js'
 import { Backfill } from './backfill.js'
 import { readTarget, VIRTUAL_COLUMNS } from './bounded.js'
+import { Dedup } from './dedup.js'
 import { emptyInbox } from './dry_inbox.js'
 import { emitPolicy, refuseEmit } from './emit.js'
 import { EnrichJoin, type JoinInput, type Lookup } from './enrich_join.js'
@@ -21,6 +21,15 @@ import { Project } from './project.js'
 import { withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
+import {
+  groupsByWindow,
+  mentions,
+  passesTime,
+  refuseStateful,
+  tableNames,
+  unsupported,
+  withSubstreams,
+} from './select_shape.js'
 import { SessionAggregate } from './session_aggregate.js'
 import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
@@ -34,8 +43,6 @@ import { WindowAssign } from './window_assign.js'
 /** Default of the query setting `keep_versions`. */
 const KEEP_VERSIONS = 3
 
-/** Functions whose value depends on rows before: they need memory that a plain SELECT has not. */
-const ORDERED_FUNCTIONS = new Set(['lag', 'lags', 'neighbor', 'row_number', 'running_difference'])
 /** Functions that answer differently when asked twice. */
 const VOLATILE = new Set([
   'rand',
@@ -154,8 +161,10 @@ class Builder {
         return this.#join(table, place)
       case 'table_function':
         return this.#tableFunction(table, place)
-      case 'array_join':
-        throw unsupported('ARRAY JOIN over a stream')
+      case 'array_join': {
+        const left = await this.from(table.left, place)
+        return { source: new ArrayJoinSource(table, left.source), side: left.side }
+      }
       case 'raw_table':
         throw unsupported('An internal relation as a stream')
     }
@@ -164,16 +173,18 @@ class Builder {
   async #tableFunction(table: TableFunction, place: Place): Promise<JoinInput> {
     const name = table.name.toLowerCase()
     const [argument] = table.args
-    if (!['tumble', 'hop', 'session'].includes(name) || argument?.kind !== 'table_arg') {
+    if (!['tumble', 'hop', 'session', 'dedup'].includes(name) || argument?.kind !== 'table_arg') {
       throw unsupported(`Function ${table.name} over a stream`)
     }
     const inner = await this.from(argument.table, place)
-    const child = inner.source.operators[0]!
-    const assign =
-      name === 'session'
-        ? await SessionAssign.create(this.pipe, child, table)
-        : await WindowAssign.create(this.pipe, child, table)
-    return this.#input(assign, relationName(table))
+    const operator = await this.#applied(name, table, inner.source.operators[0]!)
+    return this.#input(operator, relationName(table))
+  }
+
+  #applied(name: string, table: TableFunction, child: Operator): Promise<Operator> {
+    if (name === 'session') return SessionAssign.create(this.pipe, child, table)
+    if (name === 'dedup') return Dedup.create(this.pipe, child, table)
+    return WindowAssign.create(this.pipe, child, table)
   }
 
   #input(operator: Operator, alias: string | undefined): JoinInput {
@@ -331,75 +342,4 @@ class Builder {
     }
     return false
   }
-}
-
-function refuseStateful(select: Select): void {
-  for (const name of functionsOf({ ...select, from: undefined, with: [] })) {
-    if (ORDERED_FUNCTIONS.has(name)) throw unsupported(`Function ${name} in a streaming query`)
-  }
-  if (select.limitBy) throw unsupported('LIMIT BY in a streaming query')
-  if (select.limit || select.offset) throw unsupported('LIMIT inside a streaming subquery or view')
-}
-
-/** PARTITION BY: every key by itself, which for an aggregation without windows is one more key. */
-function withSubstreams(select: Select): Select {
-  if (!select.partitionBy) return select
-  const keys = select.groupBy ?? []
-  const known = new Set(keys.map(fingerprint))
-  return {
-    ...select,
-    groupBy: [...keys, ...select.partitionBy.filter((key) => !known.has(fingerprint(key)))],
-  }
-}
-
-function groupsByWindow(select: Select): boolean {
-  return (select.groupBy ?? []).some(
-    (key) =>
-      key.kind === 'column' && (key.path.at(-1) === 'window_start' || key.path.at(-1) === 'window_end'),
-  )
-}
-
-function unsupported(what: string): EngineError {
-  return new EngineError('NOT_IMPLEMENTED', `${what} is not supported by the embedded engine`)
-}
-
-/** Whether a condition on the output's `_tp_time` is one on the input's. */
-function passesTime(select: Select): boolean {
-  if (select.groupBy) return false
-  return select.columns.some(
-    (c) =>
-      (c.kind === 'star' && !c.except?.includes('_tp_time')) ||
-      (c.kind === 'column' && c.path.at(-1) === '_tp_time') ||
-      (c.kind === 'alias' &&
-        c.name === '_tp_time' &&
-        c.expr.kind === 'column' &&
-        c.expr.path.at(-1) === '_tp_time'),
-  )
-}
-
-/** Names by which the columns of the left-most relation can be qualified. */
-function tableNames(table: TableExpr | TableFunction): string[] {
-  if (table.kind === 'join' || table.kind === 'array_join') return tableNames(table.left)
-  if ('alias' in table && table.alias !== undefined) return [table.alias]
-  if (table.kind === 'table') return [table.name.name]
-  if (table.kind === 'table_function') {
-    const source = table.args[0]
-    return source?.kind === 'table_arg' ? tableNames(source.table) : []
-  }
-  return []
-}
-
-/** Whether a CTE is still named after the FROM was replaced: in a subquery of an expression, or by a later CTE. */
-function mentions(select: Select, cte: string): boolean {
-  const { from, ...rest } = select
-  void from
-  return hasTable(rest, cte)
-}
-
-function hasTable(node: unknown, name: string): boolean {
-  if (typeof node !== 'object' || node === null) return false
-  if (Array.isArray(node)) return node.some((item) => hasTable(item, name))
-  const record = node as Record<string, unknown>
-  if (record.kind === 'table' && (record.name as { name?: string }).name === name) return true
-  return Object.values(record).some((value) => hasTable(value, name))
 }

@@ -41,6 +41,8 @@ export class Scan implements Operator {
   #snapshotUntil: number
   #filter: string | undefined
   #trimmed = 0
+  /** The batch that is run again read an inbox that is gone. */
+  #lost = false
 
   constructor(
     readonly pipe: Pipe,
@@ -90,22 +92,31 @@ export class Scan implements Operator {
 
   async step(batch: Batch): Promise<Delta | undefined> {
     const range = batch.ranges[this.id]
-    return range && this.#relation(range)
+    return range && !this.#lost ? this.#relation(range) : undefined
   }
 
   advance(batch: Batch): void {
     const range = batch.ranges[this.id]
-    if (range) this.position = range.to
+    if (range && !this.#lost) this.position = range.to
+    this.#lost = false
   }
 
   save(): SavedState {
-    return { position: this.position, snapshotUntil: this.#snapshotUntil, filter: this.#filter }
+    return {
+      position: this.position,
+      snapshotUntil: this.#snapshotUntil,
+      filter: this.#filter,
+      inbox: this.options.inbox && this.stream.id,
+    }
   }
 
   load(state: SavedState): void {
     this.position = state.position as number
     this.#snapshotUntil = state.snapshotUntil as number
     this.#filter = state.filter as string | undefined
+    // Random rows do not outlive their process: the positions were another inbox's.
+    this.#lost = state.inbox !== undefined && state.inbox !== this.stream.id
+    if (this.#lost) this.position = 0
   }
 
   /** Drops what an inbox has behind the last batch. */

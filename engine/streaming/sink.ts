@@ -15,15 +15,20 @@ import type { Pipe } from './pipe.js'
  * besides takes its default (DIALECT §4).
  */
 export class Sink {
-  readonly #columns: string[]
+  /** The query's column and the target's. */
+  readonly #columns: { from: string; to: string }[]
 
+  /** `names`: the view's own list of columns, which renames the query's by position. */
   constructor(
     readonly pipe: Pipe,
     readonly target: StreamObject | ExternalStreamObject,
     columns: OutputColumn[],
+    names: string[] = [],
   ) {
     const known = new Set(target.columns.filter((c) => isWritable(c)).map((c) => c.name))
-    this.#columns = columns.map((c) => c.name).filter((name) => known.has(name))
+    this.#columns = columns
+      .map((c, i) => ({ from: c.name, to: names[i] ?? c.name }))
+      .filter(({ to }) => known.has(to))
     if (this.#columns.length === 0) {
       throw new EngineError(
         'EMPTY_LIST_OF_COLUMNS_QUERIED',
@@ -37,15 +42,20 @@ export class Sink {
     if (target.kind !== 'stream' && target.kind !== 'external_stream') {
       throw new EngineError('NOT_IMPLEMENTED', `A materialized view cannot write into ${view.target.name}`)
     }
-    return new Sink(pipe, target, columns)
+    return new Sink(
+      pipe,
+      target,
+      columns,
+      view.statement.columns?.map((c) => c.name),
+    )
   }
 
   /** Rows written; 0 when the same token was written before. */
   async write(delta: Delta, token: string): Promise<number> {
     const rows: RowSource = {
       kind: 'select',
-      select: `SELECT ${this.#columns.map(quoteIdentifier).join(', ')} FROM ${delta.sql}`,
-      columns: this.#columns,
+      select: `SELECT ${this.#columns.map(({ from }) => quoteIdentifier(from)).join(', ')} FROM ${delta.sql}`,
+      columns: this.#columns.map(({ to }) => to),
     }
     const { store, external } = this.pipe.deps
     const { target } = this

@@ -41,11 +41,16 @@ export class Bench {
     readonly dir: string,
     readonly chdb: Chdb,
     readonly options: Partial<StreamingDeps>,
+    readonly outside: (bench: Bench) => Promise<ExternalSources>,
   ) {}
 
-  static async open(options: Partial<StreamingDeps> = {}, directory?: string): Promise<Bench> {
+  static async open(
+    options: Partial<StreamingDeps> = {},
+    directory?: string,
+    outside: (bench: Bench) => Promise<ExternalSources> = async () => NO_EXTERNAL,
+  ): Promise<Bench> {
     const dir = directory ?? (await mkdtemp(join(tmpdir(), 'streaming-')))
-    const bench = new Bench(dir, await openChdb({ dir }), options)
+    const bench = new Bench(dir, await openChdb({ dir }), options, outside)
     await bench.start()
     return bench
   }
@@ -60,7 +65,7 @@ export class Bench {
       store: this.store,
       chdb: this.chdb,
       udfs: { lookup: () => undefined },
-      external: NO_EXTERNAL,
+      external: await this.outside(this),
       fault: (point) => this.fault?.(point),
       deadLetter: async (letter) => void this.letters.push(letter),
       ...this.options,
@@ -200,6 +205,12 @@ export class Bench {
   status(name: string): ViewStatus | undefined {
     const object = this.catalog.require({ name })
     return object.kind === 'materialized_view' ? this.runtime.status(object) : undefined
+  }
+
+  /** Waits until more rows are in a stream than now. */
+  async grows(name: string): Promise<void> {
+    const before = this.store.lastSn(this.streamNamed(name))
+    await until(() => this.store.lastSn(this.streamNamed(name)) > before)
   }
 
   /** Waits until a view has taken all rows of its sources and is well. */
