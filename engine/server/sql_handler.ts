@@ -4,6 +4,7 @@ import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } 
 import { EngineError } from '../errors.js'
 import { clientError, sqlError } from '../statements/errors.js'
 import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
+import { hideSecrets } from '../statements/secrets.js'
 import { ResponseBody, readBody } from './body.js'
 import { type OutputFormat, outputFormat } from './formats.js'
 import { readStatement, requestSettings } from './request.js'
@@ -57,7 +58,7 @@ export async function handleSql(
     running = deps.queries.start({
       id: options.queryId,
       user,
-      text: source.trim(),
+      text: hideSecrets(source.trim()),
       database: options.database,
     })
     const signal = running.abort.signal

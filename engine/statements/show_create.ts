@@ -2,6 +2,7 @@
 import type { IndexDef, TtlItem } from '../../dialect/ast.js'
 import { printExpr, printQuery, printStatement, quoteName } from '../../dialect/index.js'
 import type { CatalogObject, Column, StreamObject } from '../contracts.js'
+import { hideSecrets } from './secrets.js'
 
 const TIME_INDEX = 'INDEX _tp_time_index _tp_time TYPE minmax GRANULARITY 2'
 
@@ -23,7 +24,7 @@ export function showCreate(object: CatalogObject): string {
       return `CREATE MATERIALIZED VIEW ${name}${into}\n${columnsText(object.columns, [TIME_INDEX])} AS\n${printQuery(object.statement.query, { pretty: true })}`
     }
     case 'function':
-      return printStatement(object.statement)
+      return hideSecrets(printStatement(object.statement))
   }
 }
 
