@@ -6,7 +6,7 @@ import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
 /** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
 const WORKERS = 3
 /** Sessions for results that are read in chunks: each is held for as long as its client reads. */
-const MAX_STREAMS = 12
+const MAX_STREAMS = 64
 
 /** Inserted data travels inside statements, so a statement may be large. Times without a zone are UTC everywhere. */
 const SESSION_ARGS = [

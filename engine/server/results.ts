@@ -8,7 +8,7 @@ import { Document, renderedSelect } from './render.js'
 type Rows = Extract<StatementResult, { kind: 'rows' }>
 
 /** What may wait in memory for a slow client. */
-const READ_AHEAD_BYTES = 8 << 20
+const READ_AHEAD_BYTES = 4 << 20
 
 /** Settings of a query that shape its text or bound its work, passed on to the store as they are. */
 const PASSED_ON =
