@@ -413,11 +413,6 @@ extract_text_from_html	extractTextFromHTML	6
 extract_url_parameter	extractURLParameter	6
 extract_url_parameter_names	extractURLParameterNames	6
 extract_url_parameters	extractURLParameters	6
-f3		6
-f4		6
-f6		6
-f7		6
-f8		6
 factorial	factorial	6
 farm_fingerprint64	farmFingerprint64	6
 farm_hash64	farmHash64	6
@@ -456,7 +451,6 @@ from_unix_timestamp_in_joda_syntax	fromUnixTimestampInJodaSyntax	6
 from_unixtime	fromUnixTimestamp	l6
 full_host_name	fullHostName	6
 fuzz_bits	fuzzBits	6
-g1		6
 gcc_murmur_hash	gccMurmurHash	6
 gcd	gcd	6
 generate_random	generateRandom	t
@@ -507,7 +501,6 @@ group_concat	groupConcat	a
 group_uniq_array	groupUniqArray	a6
 group_uniq_array_retract		a6
 grouping	grouping	
-h1		6
 h3_cell_area_m2	h3CellAreaM2	
 h3_cell_area_rads2	h3CellAreaRads2	
 h3_distance	h3Distance	

@@ -27,8 +27,11 @@ for (const [name, clickhouse, notes] of read('functions.tsv')) {
   if (server.has(name)) flags += '6'
   functions.set(name, [name, clickhouse.replace(/^-/, ''), flags])
 }
+// The dump also lists what its server's users had defined (a short letter-and-digit name each); those are no
+// functions of Proton.
+const byUser = (name) => /^[a-z][0-9]$/.test(name)
 for (const [name, aggregate] of server) {
-  if (!functions.has(name)) functions.set(name, [name, '', `${aggregate ? 'a' : ''}6`])
+  if (!functions.has(name) && !byUser(name)) functions.set(name, [name, '', `${aggregate ? 'a' : ''}6`])
 }
 
 const types = read('types.tsv')

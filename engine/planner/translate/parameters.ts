@@ -12,5 +12,12 @@ export function parameterText(parameter: Parameter, values: Record<string, strin
   if (parameter.type.name === 'identifier') return quoteIdentifier(text)
   const type = toClickHouseType(parameter.type)
   if (text === '\\N') return `CAST(NULL, ${quoteString(type)})`
-  return `CAST(${quoteString(text)}, ${quoteString(type)})`
+  return `CAST(${quoteString(unescapeText(text))}, ${quoteString(type)})`
+}
+
+const ESCAPES: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', '0': '\0' }
+
+/** A value as it is written in the TSV format, which is how Proton reads parameters: `\\` is one backslash. */
+function unescapeText(text: string): string {
+  return text.replace(/\\([\s\S])/g, (_, char: string) => ESCAPES[char] ?? char)
 }
