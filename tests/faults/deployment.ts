@@ -1,10 +1,19 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
-import { ANY_PORTS, bringUp, type Embedded, type Ports, takeDown } from '../../cli/embedded/lifecycle.js'
+import {
+  ANY_PORTS,
+  bringUp,
+  type Embedded,
+  type Ports,
+  stateFiles,
+  takeDown,
+} from '../../cli/embedded/lifecycle.js'
 import { ProtonClient } from '../../driver/index.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -70,6 +79,18 @@ export class Deployment {
     const started = performance.now()
     this.embedded = await bringUp({ projectDir: ROOT, stateDir: this.stateDir, ports: this.ports })
     return performance.now() - started
+  }
+
+  /** A start that is cut short by kill -9 after so many milliseconds. */
+  async killWhileStarting(ms: number): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'dist/engine/daemon.js'), stateFiles(this.stateDir).engineConfig],
+      { stdio: 'ignore' },
+    )
+    await sleep(ms)
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
 
   async count(from: string): Promise<number> {
