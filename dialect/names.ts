@@ -255,6 +255,11 @@ export function toClickHouseSetting(name: string): string | undefined {
   return found.clickHouse === '=' ? name : found.clickHouse
 }
 
+/** Query settings of every edition, sorted. */
+export function settingNames(): string[] {
+  return [...settings.keys()].sort()
+}
+
 /** True for a query setting of any edition. */
 export function isKnownSetting(name: string): boolean {
   return settings.has(name)

@@ -207,7 +207,7 @@ export interface StreamStore {
   append(
     stream: StreamObject,
     rows: RowSource,
-    options?: { token?: string; baseSn?: number },
+    options?: { token?: string; baseSn?: number /** What `Chdb.kill` aims at. */; tag?: string },
   ): Promise<AppendResult>
   /** Holds the stream's write lock while `body` runs: it gets the number that the next row will have. */
   withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T>

@@ -34,11 +34,15 @@ export function parseColumnList(c: Cursor): ColumnList {
   return list
 }
 
+/** The index that a server's SHOW CREATE prints for everything that has rows; it is no part of a definition. */
+const TIME_INDEX = '_tp_time_index'
+
 /** `(columns)` of an object that has neither indexes nor families. */
 export function parsePlainColumns(c: Cursor): ColumnDef[] {
   const at = c.token
   const list = parseColumnList(c)
-  if (list.indexes.length + list.families.length > 0) c.rule('Only columns are allowed here', at)
+  const indexes = list.indexes.filter((index) => index.name !== TIME_INDEX)
+  if (indexes.length + list.families.length > 0) c.rule('Only columns are allowed here', at)
   return list.columns
 }
 

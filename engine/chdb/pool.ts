@@ -61,8 +61,17 @@ class SessionPool implements Chdb {
   }
 
   async run(sql: string, options: RunOptions = {}): Promise<Uint8Array> {
-    options.signal?.throwIfAborted()
-    return this.#execute(withSettings(sql, options), options.format ?? 'JSONCompactEachRow')
+    const { signal, tag } = options
+    signal?.throwIfAborted()
+    const stop = () => {
+      if (tag !== undefined) void this.kill(tag)
+    }
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await this.#execute(withSettings(sql, options), options.format ?? 'JSONCompactEachRow')
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
   }
 
   async rows<T extends unknown[] = unknown[]>(sql: string, options: RunOptions = {}): Promise<T[]> {

@@ -64,7 +64,7 @@ export async function createView(
   const query = qualified(statement.query, context)
   // A view is read as it is written: on the table port too its body may be unbounded.
   const viewContext = { ...context, tableMode: false }
-  const parameterised = /\{\w+\s*:/.test(printStatement({ kind: 'query', query }))
+  const parameterised = hasParameters(query)
   const columns = parameterised ? [] : await queryColumns(query, viewContext, deps)
   const canonical: CreateView = {
     ...statement,
@@ -91,6 +91,18 @@ export async function createView(
     throw new EngineError('INCORRECT_QUERY', `View ${name.database}.${name.name} cannot read itself`)
   }
   await deps.catalog.put(view)
+}
+
+/** `{name:type}` anywhere: such a view has columns only once it is called. */
+function hasParameters(query: Query): boolean {
+  let found = false
+  rewriteQuery(query, {
+    expr(expr) {
+      if (expr.kind === 'parameter') found = true
+      return undefined
+    },
+  })
+  return found
 }
 
 function namedColumns(columns: OutputColumn[], names: string[] | undefined): Column[] {

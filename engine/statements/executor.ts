@@ -31,12 +31,23 @@ export function createExecutor(deps: StatementDeps): StatementExecutor {
     async execute(statement, source, context, data) {
       try {
         checkQuerySettings(context.settings)
-        const run = () => execute(statement, source, context, data, deps)
+        const run = () => killable(context, deps, () => execute(statement, source, context, data, deps))
         return await (DEFINING.test(statement.kind) ? inTurn(run) : run())
       } catch (cause) {
         throw clientError(cause)
       }
     },
+  }
+}
+
+/** A killed statement stops in the store too, where it runs under the query's id. */
+async function killable<T>(context: QueryContext, deps: StatementDeps, body: () => Promise<T>): Promise<T> {
+  const stop = () => void deps.chdb.kill(context.queryId).catch(() => {})
+  context.signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await body()
+  } finally {
+    context.signal.removeEventListener('abort', stop)
   }
 }
 

@@ -232,7 +232,7 @@ async function insertQuery(
   const plan = await deps.planner.plan(query, inner)
   try {
     check(plan.columns.length)
-    await write(target, { kind: 'select', select: plan.sql, columns }, settings, deps)
+    await write(target, { kind: 'select', select: plan.sql, columns }, settings, deps, context.queryId)
   } finally {
     await plan.release()
   }
@@ -245,9 +245,13 @@ export async function write(
   rows: RowSource,
   settings: Record<string, string>,
   deps: Pick<StatementDeps, 'store' | 'external'>,
+  tag?: string,
 ): Promise<number> {
   if (target.kind === 'external_stream') return (await deps.external.write(target, rows)).rows
   const id = settings.idempotent_id
-  const result = await deps.store.append(target, rows, id ? { token: `idempotent:${id}` } : {})
+  const result = await deps.store.append(target, rows, {
+    ...(id ? { token: `idempotent:${id}` } : {}),
+    ...(tag === undefined ? {} : { tag }),
+  })
   return result.rows
 }

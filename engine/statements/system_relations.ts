@@ -4,7 +4,9 @@ import {
   functionNames,
   isAggregateFunction,
   printStatement,
+  settingNames,
   toClickHouseFunction,
+  toClickHouseSetting,
 } from '../../dialect/index.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
 import { PROTON_VERSION } from '../errors.js'
@@ -185,11 +187,19 @@ function functions(deps: StatementDeps): Relation {
   )
 }
 
-function settings(context: QueryContext): Relation {
-  const names = Object.keys(context.settings).sort()
+/** Values in force; for settings that nobody has set, the store's own where it has that setting. */
+async function settings(context: QueryContext, deps: StatementDeps): Promise<Relation> {
+  const ofStore = new Map(
+    await deps.chdb.rows<[string, string]>('SELECT name, toString(value) FROM system.settings'),
+  )
+  const names = [...new Set([...settingNames(), ...Object.keys(context.settings)])].sort()
   return jsonRelation(
     { name: 'string', value: 'string', changed: 'uint8' },
-    names.map((name) => [name, context.settings[name] ?? '', name in context.settings ? 1 : 0]),
+    names.map((name) => [
+      name,
+      context.settings[name] ?? ofStore.get(toClickHouseSetting(name) ?? '') ?? '',
+      name in context.settings ? 1 : 0,
+    ]),
   )
 }
 
@@ -300,7 +310,7 @@ export async function systemRelation(
     case 'functions':
       return functions(deps)
     case 'settings':
-      return settings(context)
+      return settings(context, deps)
     case 'processes':
       return jsonRelation(PROCESS_SHAPE, processRows(deps))
     case 'view_status':

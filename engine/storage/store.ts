@@ -115,7 +115,7 @@ class ChdbStreamStore implements OpenStreamStore {
   async append(
     stream: StreamObject,
     rows: RowSource,
-    options: { token?: string; baseSn?: number } = {},
+    options: { token?: string; baseSn?: number; tag?: string } = {},
   ): Promise<AppendResult> {
     const source = asSelect(stream, rows)
     return this.#locks.run(stream.id, async () => {
@@ -128,6 +128,7 @@ class ChdbStreamStore implements OpenStreamStore {
         columns: [...source.columns, '_tp_sn'],
         select: `SELECT *, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (${source.select})`,
         token: options.token,
+        tag: options.tag,
         settings: { max_threads: 1, ...source.settings },
       })
       const last = await this.#committed(stream, before)

@@ -88,6 +88,27 @@ describe('streaming queries', () => {
     await until(async () => ((await running('kill-me')) === undefined ? true : undefined))
   })
 
+  it('and bounded ones, inserts too, stop in the store when killed', async () => {
+    await engine.run('CREATE STREAM heavy (n uint64)')
+    const kill = async (id: string) => {
+      await until(async () => running(id))
+      await engine.run(`KILL QUERY WHERE query_id = '${id}'`)
+    }
+    const work = 'SELECT sum(cityHash64(number)) FROM numbers(100000000000)'.replace(
+      'cityHash64',
+      'city_hash64',
+    )
+    for (const [id, sql] of [
+      ['kill-bounded', work],
+      ['kill-pretty', `${work} FORMAT Pretty`],
+      ['kill-insert', `INSERT INTO heavy (n) ${work}`],
+    ] as const) {
+      const [answer] = await Promise.all([engine.sql(sql, { params: { query_id: id } }), kill(id)])
+      expect([answer.status, answer.headers.get('x-timeplus-exception-code')], id).toEqual([500, '394'])
+    }
+    expect(await engine.rows('SELECT n FROM table(heavy)')).toEqual([])
+  })
+
   it('of one id run once: 216', async () => {
     const query = await tail('SELECT i FROM t', { query_id: 'twice' })
     const second = await engine.sql('SELECT 1', { params: { query_id: 'twice' } })

@@ -171,6 +171,21 @@ describe('views', () => {
     await engine.run('DROP STREAM into_t')
   })
 
+  it('can be made again from what SHOW CREATE says', async () => {
+    await engine.run('CREATE VIEW again_v AS SELECT k, v FROM src WHERE v > 0')
+    await engine.run('CREATE MATERIALIZED VIEW again_mv AS SELECT k, v * 2 AS w FROM src')
+    await engine.run(
+      "CREATE RANDOM STREAM again_r (i int DEFAULT rand() % 5, s string DEFAULT 'x') SETTINGS eps = 10",
+    )
+    for (const name of ['again_v', 'again_mv', 'again_r']) {
+      const [first] = await engine.rows(`SHOW CREATE ${name}`)
+      await engine.run(`DROP STREAM ${name}`)
+      await engine.run(first!.statement as string)
+      expect(await engine.rows(`SHOW CREATE ${name}`)).toEqual([first])
+      await engine.run(`DROP STREAM ${name}`)
+    }
+  })
+
   it('OR REPLACE changes a view; dependency checks can be switched off', async () => {
     await engine.run('CREATE VIEW orv AS SELECT 1 AS x')
     await engine.run('CREATE OR REPLACE VIEW orv AS SELECT 2 AS y')
