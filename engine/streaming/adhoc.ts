@@ -60,10 +60,13 @@ export class AdhocQuery implements StreamingQuery {
   async cancel(reason?: unknown): Promise<void> {
     this.#reason ??= reason
     this.#stop.abort()
-    if (!this.#running) await this.#close()
+    // Not begun, or waiting for a client that may never come back: nobody else will close it.
+    if (!this.#running || this.#handedOut) await this.#close()
   }
 
   #running = false
+  /** An emission is with the client. */
+  #handedOut = false
 
   async *#run(): AsyncGenerator<{ sql: string }> {
     this.#running = true
@@ -77,12 +80,12 @@ export class AdhocQuery implements StreamingQuery {
         const delta = await this.pump.step(batch)
         const tookMs = Date.now() - started
         if (delta) {
-          if (left === undefined && skip === 0) yield { sql: selectAll(delta) }
+          if (left === undefined && skip === 0) yield* this.#hand(selectAll(delta))
           else {
             const { rows, sql } = await this.#window(delta, skip, left)
             const passed = Math.max(0, rows - skip)
             skip = Math.max(0, skip - rows)
-            if (passed > 0) yield { sql }
+            if (passed > 0) yield* this.#hand(sql)
             if (left !== undefined) left = Math.max(0, left - passed)
           }
         }
@@ -94,6 +97,12 @@ export class AdhocQuery implements StreamingQuery {
       this.#running = false
       await this.#close()
     }
+  }
+
+  *#hand(sql: string): Generator<{ sql: string }> {
+    this.#handedOut = true
+    yield { sql }
+    this.#handedOut = false
   }
 
   /** The rows that OFFSET and LIMIT leave of an emission. It is kept, so that counting does not run it twice. */

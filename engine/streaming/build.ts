@@ -35,6 +35,7 @@ import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
 import { StreamJoin } from './stream_join.js'
+import { SubstreamWindows } from './substream_windows.js'
 import { conjuncts, functionsOf, settingsOf } from './syntax.js'
 import { Union } from './union.js'
 import { WindowAggregate } from './window_aggregate.js'
@@ -145,8 +146,8 @@ class Builder {
       }
       return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
     }
-    if (written.partitionBy) throw unsupported('PARTITION BY with window aggregation')
-    return WindowAggregate.create(this.pipe, select, assign, alias, policy, this.#backfill)
+    const Windows = written.partitionBy ? SubstreamWindows : WindowAggregate
+    return Windows.create(this.pipe, select, assign, alias, policy, this.#backfill)
   }
 
   async from(table: TableExpr, place: Place): Promise<JoinInput> {

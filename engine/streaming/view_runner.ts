@@ -1,5 +1,6 @@
 import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { respell } from '../planner/index.js'
 import { build } from './build.js'
 import type { Batch } from './operator.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
@@ -39,6 +40,7 @@ export class ViewRunner {
   #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   #parts: Parts | undefined
+  #lastSources: ViewStatus['sources'] = [{ name: '', processed: 0, available: 0 }]
   readonly #bestEffort: boolean
 
   constructor(
@@ -93,11 +95,7 @@ export class ViewRunner {
       name: this.view.name,
       state: this.#state,
       lastError: this.#lastError,
-      sources: (this.#parts?.pump.scans ?? []).map((scan) => ({
-        name: scan.label,
-        processed: scan.position,
-        available: scan.available,
-      })),
+      sources: this.#sources(),
       rowsIn: this.#rowsIn,
       rowsOut: this.#rowsOut,
       batches: this.#batches,
@@ -105,12 +103,26 @@ export class ViewRunner {
     }
   }
 
+  /** As last known. Before the pipeline was ever built nothing can be said to be processed. */
+  #sources(): ViewStatus['sources'] {
+    const scans = this.#parts?.pump.scans
+    if (scans) {
+      this.#lastSources = scans.map((scan) => ({
+        name: scan.label,
+        processed: scan.position,
+        available: scan.available,
+      }))
+    }
+    return this.#lastSources
+  }
+
   async #open(): Promise<Parts> {
     const label = `${this.view.name.database}.${this.view.name.name}`
     const pipe = new Pipe(this.id, true, this.deps, this.context, label)
     try {
       const { root, scans } = await build(pipe, this.expand())
-      const parts = { pipe, pump: new Pump(root, scans), sink: Sink.open(pipe, this.view, root.columns) }
+      const sink = Sink.open(pipe, this.view, root.columns)
+      const parts = { pipe, sink, pump: new Pump(root, scans) }
       this.#parts = parts
       return parts
     } catch (cause) {
@@ -129,6 +141,7 @@ export class ViewRunner {
     this.#stop.abort()
     await this.#loop
     const parts = this.#parts
+    this.#sources()
     this.#parts = undefined
     parts?.pump.close()
     await parts?.pipe.close(false)
@@ -259,7 +272,8 @@ export class ViewRunner {
 
   #failed(cause: unknown): void {
     this.#state = 'retrying'
-    this.#lastError = cause instanceof EngineError ? cause.text() : String(cause)
+    const error = respell(cause)
+    this.#lastError = error instanceof EngineError ? error.text() : String(error)
   }
 }
 

@@ -136,6 +136,16 @@ class WindowSql {
     return `${this.#start(`${delayed} - ${interval(this.size)}`)} + ${interval(this.size)}`
   }
 
+  /** The event time in µs. */
+  get micros(): string {
+    return micros(this.time)
+  }
+
+  /** The watermark in µs that a largest event time in µs means. */
+  watermark(top: string, delayMs: number): string {
+    return micros(this.floor(`CAST(fromUnixTimestamp64Micro(${top}), ${quoteString(this.chType)})`, delayMs))
+  }
+
   /** toStartOfInterval gives DateTime for whole seconds; a bound has the type of the time. */
   #start(time: string): string {
     return `CAST(toStartOfInterval(${time}, ${interval(this.slide)}${this.#zone}), ${quoteString(this.chType)})`

@@ -134,6 +134,44 @@ describe('windows', () => {
     await tail.stop()
   })
 
+  it('PARTITION BY gives every key its own watermark', async () => {
+    const send = await events('w8')
+    const tail = await bench.query(
+      'SELECT k, window_start, sum(v) FROM tumble(w8, ts, 5s) PARTITION BY k GROUP BY window_start EMIT AFTER WINDOW CLOSE WITH DELAY 1s',
+    )
+    await send([1, 'a', 1], [1, 'b', 10])
+    await send([7, 'a', 2])
+    expect((await tail.take(1)).map(([k, s, v]) => [k, clock(s), v])).toEqual([['a', '12:00:00', '1']])
+    // Late for a, in time for b.
+    await send([2, 'a', 4], [2, 'b', 40])
+    await send([30, 'b', 0], [12, 'a', 0])
+    expect(
+      (await tail.take(3))
+        .slice(1)
+        .map(([k, s, v]) => [k, clock(s), v])
+        .sort(),
+    ).toEqual([
+      ['a', '12:00:05', '2'],
+      ['b', '12:00:00', '50'],
+    ])
+    await tail.stop()
+  })
+
+  it('while the past is read nothing is late, and closed windows show at its end', async () => {
+    for (const partition of ['', 'PARTITION BY k']) {
+      const name = `w9${partition === '' ? 'a' : 'b'}`
+      const send = await events(name)
+      await send([20, 'a', 1])
+      await send([1, 'a', 2])
+      await send([2, 'a', 4])
+      const tail = await bench.query(
+        `SELECT window_start, sum(v) FROM tumble(${name}, ts, 5s) WHERE _tp_time > earliest_ts() ${partition} GROUP BY window_start`,
+      )
+      expect((await tail.take(1)).map(([s, v]) => [clock(s), v])).toEqual([['12:00:00', '6']])
+      await tail.stop()
+    }
+  })
+
   it('need a window in GROUP BY', async () => {
     await expect(bench.query('SELECT k, count() FROM tumble(w7, ts, 5s) GROUP BY k')).rejects.toMatchObject({
       code: 2522,

@@ -75,6 +75,19 @@ const CASES: Record<string, Case> = {
     ].sort(),
     points: [...POINTS, ...STATE],
   },
+  'windows of substreams': {
+    query: (s) =>
+      `SELECT k, sum(v) AS total, count() AS n FROM tumble(${s}, ts, 3s) PARTITION BY k GROUP BY window_start`,
+    target: { k: 'string', total: 'int64', n: 'int64' },
+    columns: 'k, total, n',
+    // a: [0,3) closes at 4, [3,6) at 6; b: [0,3) at 12.
+    expected: [
+      ['a', '1', '1'],
+      ['a', '3', '1'],
+      ['b', '2', '1'],
+    ],
+    points: [...POINTS, ...STATE, 'before closing', 'after closing', 'before marks', 'after marks'],
+  },
   'a session window': {
     query: (s) =>
       `SELECT k, sum(v) AS total, count() AS n FROM session(${s}, ts, 3s) PARTITION BY k GROUP BY window_start`,
