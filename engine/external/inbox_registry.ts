@@ -42,9 +42,14 @@ export class InboxRegistry {
     return this.#inboxes.get(owner)
   }
 
+  /** Ids of the streams behind durable inboxes. */
+  ids(): number[] {
+    return [...this.#inboxes.values()].map(({ stream }) => stream.id)
+  }
+
   /** The largest id that an inbox uses, so that ids are never given twice. */
   maxId(): number {
-    return Math.max(0, ...[...this.#inboxes.values()].map(({ stream }) => stream.id))
+    return Math.max(0, ...this.ids())
   }
 
   /** Inboxes of a view: its own name, and one key per source below it. */

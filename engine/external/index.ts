@@ -10,6 +10,7 @@ import type {
 import { EngineError } from '../errors.js'
 import type { DeadLetters } from './dead_letters.js'
 import type { InboxRegistry } from './inbox_registry.js'
+import { registerCodecs } from './kafka/codecs.js'
 import { attachKafka, type KafkaDeps, snapshotKafka, validateKafka } from './kafka/inbox.js'
 import { KafkaSinks } from './kafka/sink.js'
 import { attachRandom, snapshotRandom } from './random.js'
@@ -28,6 +29,7 @@ export interface ExternalDeps {
 
 /** What the engine reads from and writes to outside of itself. */
 export function createExternalSources(deps: ExternalDeps): ExternalSources {
+  registerCodecs()
   return new Sources(deps)
 }
 

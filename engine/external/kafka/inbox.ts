@@ -78,11 +78,13 @@ export async function attachKafka(
   const { stream, next } = await openInbox(object, settings, options, deps)
   const source = `${object.name.database}.${object.name.name}`
   let error: string | undefined
+  /** Rows up to here are accounted for in the offset table: without it, only the rows tell how far was read. */
+  let savedUpTo = 0
   const reader = new KafkaReader({
     settings,
     groupId: `tpctl-${stream.uuid}`,
     next,
-    async onBatch(_partition, messages, nextOffset) {
+    async onBatch(partition, messages, nextOffset) {
       await loadMessages(messages, {
         store: deps.store,
         inbox: stream,
@@ -92,7 +94,8 @@ export async function attachKafka(
         columns: object.columns,
         reject: (letters) => deps.deadLetters.write(letters),
       })
-      if (options.owner !== undefined) await deps.registry.saveOffset(options.owner, _partition, nextOffset)
+      if (options.owner !== undefined) await deps.registry.saveOffset(options.owner, partition, nextOffset)
+      savedUpTo = deps.store.lastSn(stream)
     },
     onError(failure) {
       error = failure?.message
@@ -103,7 +106,7 @@ export async function attachKafka(
   return {
     stream,
     slice: (from, to): Relation => kafkaSlice(deps.store, stream, declared, from, to),
-    trim: (upTo) => deps.store.trim(stream, upTo),
+    trim: (upTo) => deps.store.trim(stream, Math.min(upTo, savedUpTo)),
     lag() {
       const ends = reader.ends()
       return [...next].map(([partition, consumed]) => ({
@@ -134,7 +137,11 @@ async function openInbox(
     )
     const next = new Map(known.offsets)
     for (const [partition, offset] of stored) {
-      next.set(partition, Math.max(next.get(partition) ?? 0, Number(offset) + 1))
+      const after = Number(offset) + 1
+      if (after <= (next.get(partition) ?? 0)) continue
+      next.set(partition, after)
+      // Written down before these rows may be trimmed.
+      await deps.registry.saveOffset(options.owner!, partition, after)
     }
     return { stream: known.stream, next }
   }
