@@ -25,6 +25,7 @@ import { type StatementDeps, storeExpr } from './statements/deps.js'
 import { createExecutor } from './statements/executor.js'
 import { QueryRegistry } from './statements/registry.js'
 import { systemRelation } from './statements/system_relations.js'
+import { dropOrphans } from './storage/orphans.js'
 import { startRetention } from './storage/retention.js'
 import { openStreamStore } from './storage/store.js'
 import { isKeyed } from './storage/tables.js'
@@ -152,6 +153,8 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     shardSql: (stream) => shardSql(stream, udfs),
   })
   const streams = catalog.list().filter((object) => object.kind === 'stream')
+  const orphans = await dropOrphans(chdb, new Set([...streams.map((stream) => stream.id), ...inboxes.ids()]))
+  if (orphans > 0) log.info(`dropped ${orphans} tables that an unfinished process left`)
   await store.open(streams)
 
   const broker = await startKafka(dir, host, options.ports.kafka, log)

@@ -77,7 +77,13 @@ async function route(
   tableMode: boolean,
   deps: SqlDeps & RestDeps,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://engine')
+  if (!fromHere(request)) return plain(response, 403, 'Pages of other sites may not use this engine.\n')
+  let url: URL
+  try {
+    url = new URL(request.url ?? '/', 'http://engine')
+  } catch {
+    return plain(response, 400, 'The path cannot be read.\n')
+  }
   if (url.pathname === '/') {
     if (request.method === 'POST' || url.searchParams.has('query')) {
       return handleSql(request, response, url, tableMode, deps)
@@ -88,6 +94,14 @@ async function route(
   if (url.pathname === '/ping') return plain(response, 200, 'Ok.\n')
   if (await handleRest(request, response, url, deps)) return
   response.writeHead(404).end(`There is no HTTP handle for path ${url.pathname}\n\n`)
+}
+
+const LOOPBACK = /^https?:\/\/(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?$/i
+
+/** A browser tells which site a request is made by; the default user has no password, so only local ones may. */
+function fromHere(request: IncomingMessage): boolean {
+  const { origin } = request.headers
+  return origin === undefined || LOOPBACK.test(origin)
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

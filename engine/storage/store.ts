@@ -16,6 +16,7 @@ import {
   columnDefinition,
   createStatements,
   currentTable,
+  FLOORS,
   historyTable,
   isKeyed,
   physicalColumns,
@@ -23,10 +24,11 @@ import {
   writableColumns,
 } from './tables.js'
 
-const FLOORS = `${STORE_DATABASE}.sn_floor`
-
 /** Idempotent ids that a stream remembers. */
 const MAX_IDEMPOTENT_IDS = 1000
+
+/** Appends per stream whose bounds are remembered. */
+const KNOWN_APPENDS = 64
 
 export interface StoreOptions {
   /** The store's SQL of a stream's sharding expression. */
@@ -53,6 +55,8 @@ class ChdbStreamStore implements OpenStreamStore {
   readonly #options: StoreOptions
   readonly #locks = new KeyedLocks()
   readonly #last = new Map<number, number>()
+  /** The latest appends of each stream: the numbers before the first, then the last number of each. */
+  readonly #appends = new Map<number, number[]>()
   readonly #listeners = new Map<number, Set<() => void>>()
   readonly #seenTokens = new Map<number, Set<string>>()
   /** Keyed streams whose current rows lag behind the history, and from where. */
@@ -73,6 +77,7 @@ class ChdbStreamStore implements OpenStreamStore {
       await this.#chdb.run(`DROP TABLE IF EXISTS ${historyTable(stream)} SYNC`)
       if (isKeyed(stream)) await this.#chdb.run(`DROP TABLE IF EXISTS ${currentTable(stream)} SYNC`)
       this.#last.delete(stream.id)
+      this.#appends.delete(stream.id)
       this.#seenTokens.delete(stream.id)
       this.#listeners.delete(stream.id)
     })
@@ -184,6 +189,12 @@ class ChdbStreamStore implements OpenStreamStore {
     }
   }
 
+  appendsAfter(stream: StreamObject, sn: number): number[] | undefined {
+    const appends = this.#appends.get(stream.id)
+    if (!appends || appends[0]! > sn) return undefined
+    return appends.filter((last) => last > sn)
+  }
+
   watch(stream: StreamObject, listener: () => void): () => void {
     let listeners = this.#listeners.get(stream.id)
     if (!listeners) {
@@ -228,6 +239,8 @@ class ChdbStreamStore implements OpenStreamStore {
    */
   async #publish(stream: StreamObject, before: number, last: number): Promise<void> {
     this.#last.set(stream.id, last)
+    const appends = this.#appends.get(stream.id) ?? [before]
+    this.#appends.set(stream.id, [...appends.slice(-KNOWN_APPENDS), last])
     const from = this.#unprojected.get(stream.id) ?? before
     try {
       await this.#project(stream, from)

@@ -11,6 +11,9 @@ import type { Column, StreamObject } from '../contracts.js'
 /** The store's database that holds everything. */
 export const STORE_DATABASE = 'tp'
 
+/** Last sequence numbers of streams whose rows were dropped. */
+export const FLOORS = `${STORE_DATABASE}.sn_floor`
+
 /** Number of an append's dedup tokens that a table remembers. */
 const TOKEN_WINDOW = 10_000
 

@@ -231,6 +231,13 @@ describe('requests', () => {
     ).toBe('proton\n')
   })
 
+  it('of pages of other sites are refused', async () => {
+    const status = async (origin: string) => (await engine.sql('SELECT 1', { headers: { origin } })).status
+    expect(await status('https://example.com')).toBe(403)
+    expect(await status('null')).toBe(403)
+    expect(await status('http://localhost:3000')).toBe(200)
+  })
+
   it('that reach outside the engine are refused', async () => {
     for (const sql of [
       "SELECT * FROM file('/etc/passwd', 'LineAsString')",

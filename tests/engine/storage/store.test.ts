@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openChdb } from '../../../engine/chdb/pool.js'
 import type { Chdb, Column, StreamObject, StreamStore } from '../../../engine/contracts.js'
+import { dropOrphans } from '../../../engine/storage/orphans.js'
 import { openStreamStore } from '../../../engine/storage/store.js'
 
 const TIME: Column = {
@@ -180,6 +181,22 @@ describe('stream store', () => {
     const again = await openStreamStore(chdb)
     await again.open([s])
     expect((await one(again)).first).toBe(3)
+  })
+
+  it('forgets tables and numbers of streams that nobody knows', async () => {
+    const kept = stream({})
+    const lost = stream({})
+    for (const s of [kept, lost]) {
+      await store.create(s)
+      await store.append(s, { kind: 'select', select: "SELECT 1 AS i, '' AS s", columns: ['i', 's'] })
+      await store.truncate(s)
+    }
+    const known = new Set(Array.from({ length: lost.id - 1 }, (_, i) => i + 1))
+    expect(await dropOrphans(chdb, known)).toBe(1)
+    const again = await openStreamStore(chdb)
+    await again.create(lost)
+    await again.open([kept, lost])
+    expect([again.lastSn(kept), again.lastSn(lost)]).toEqual([1, 0])
   })
 
   describe('keyed', () => {
