@@ -59,7 +59,7 @@ export class InboxRegistry {
 
   async save(owner: string, stream: StreamObject, offsets: Map<number, number>): Promise<void> {
     // Offsets first: an inbox is known only once its start is.
-    for (const [partition, next] of offsets) await this.#writeOffset(owner, partition, next)
+    await this.#writeOffsets(owner, offsets)
     await this.#chdb.insertSelect({
       table: 'tp.inboxes',
       columns: ['owner', 'stream'],
@@ -68,9 +68,10 @@ export class InboxRegistry {
     this.#inboxes.set(owner, { stream, offsets })
   }
 
-  async saveOffset(owner: string, partition: number, next: number): Promise<void> {
-    await this.#writeOffset(owner, partition, next)
-    this.#inboxes.get(owner)?.offsets.set(partition, next)
+  async saveOffsets(owner: string, offsets: Map<number, number>): Promise<void> {
+    await this.#writeOffsets(owner, offsets)
+    const known = this.#inboxes.get(owner)
+    for (const [partition, next] of offsets) known?.offsets.set(partition, next)
   }
 
   async remove(owner: string): Promise<void> {
@@ -80,11 +81,13 @@ export class InboxRegistry {
     this.#inboxes.delete(owner)
   }
 
-  async #writeOffset(owner: string, partition: number, next: number): Promise<void> {
+  async #writeOffsets(owner: string, offsets: Map<number, number>): Promise<void> {
+    if (offsets.size === 0) return
+    const rows = [...offsets].map(([partition, next]) => `(${partition}, ${next})`).join(', ')
     await this.#chdb.insertSelect({
       table: 'tp.inbox_offsets',
       columns: ['owner', 'partition', 'next'],
-      select: `SELECT ${quoteString(owner)}, toInt32(${partition}), toUInt64(${next})`,
+      select: `SELECT ${quoteString(owner)}, partition, next FROM values('partition Int32, next UInt64', ${rows})`,
     })
   }
 }

@@ -94,7 +94,7 @@ export class ViewRunner {
     return {
       name: this.view.name,
       state: this.#state,
-      lastError: this.#lastError,
+      lastError: this.#lastError ?? this.#sourceError(),
       sources: this.#sources(),
       rowsIn: this.#rowsIn,
       rowsOut: this.#rowsOut,
@@ -114,6 +114,15 @@ export class ViewRunner {
       }))
     }
     return this.#lastSources
+  }
+
+  /** What keeps a source from being read: its broker is away, its topic is gone. */
+  #sourceError(): string | undefined {
+    for (const { options, label } of this.#parts?.pump.scans ?? []) {
+      const error = options.inbox?.lastError()
+      if (error !== undefined) return `Reading ${label}: ${error}`
+    }
+    return undefined
   }
 
   async #open(): Promise<Parts> {

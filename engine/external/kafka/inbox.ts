@@ -84,7 +84,7 @@ export async function attachKafka(
     settings,
     groupId: `tpctl-${stream.uuid}`,
     next,
-    async onBatch(partition, messages, nextOffset) {
+    async onBatch({ messages, next: offsets }) {
       await loadMessages(messages, {
         store: deps.store,
         inbox: stream,
@@ -94,7 +94,7 @@ export async function attachKafka(
         columns: object.columns,
         reject: (letters) => deps.deadLetters.write(letters),
       })
-      if (options.owner !== undefined) await deps.registry.saveOffset(options.owner, partition, nextOffset)
+      if (options.owner !== undefined) await deps.registry.saveOffsets(options.owner, offsets)
       savedUpTo = deps.store.lastSn(stream)
     },
     onError(failure) {
@@ -137,12 +137,10 @@ async function openInbox(
     )
     const next = new Map(known.offsets)
     for (const [partition, offset] of stored) {
-      const after = Number(offset) + 1
-      if (after <= (next.get(partition) ?? 0)) continue
-      next.set(partition, after)
-      // Written down before these rows may be trimmed.
-      await deps.registry.saveOffset(options.owner!, partition, after)
+      next.set(partition, Math.max(next.get(partition) ?? 0, Number(offset) + 1))
     }
+    // Written down before the rows that tell it may be trimmed.
+    await deps.registry.saveOffsets(options.owner!, next)
     return { stream: known.stream, next }
   }
   const next = await withAdmin(settings, (admin) =>

@@ -37,7 +37,8 @@ export async function startOffsets(
         `seek_to gives ${offsets.length} offsets, but topic ${topic} has ${ranges.length} partitions`,
       )
     }
-    return new Map(ranges.map((r, i) => [r.partition, offsets[i]!]))
+    // As any Kafka consumer: before the first message is the first one, behind the end is the end.
+    return new Map(ranges.map((r, i) => [r.partition, Math.min(Math.max(offsets[i]!, r.low), r.high)]))
   }
   const timestamp = seekTimestamp(text, now)
   const found = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Consumer, Kafka } from 'kafkajs'
+import { type Batch, type Consumer, Kafka } from 'kafkajs'
 import type { RawMessage } from './decode.js'
+import { type Fetched, type Merged, PartitionMerge } from './merge.js'
 import type { KafkaSettings } from './settings.js'
 
 export interface ReaderOptions {
@@ -9,13 +10,29 @@ export interface ReaderOptions {
   groupId: string
   /** Next offset to read per partition; partitions that appear later start at 0. */
   next: Map<number, number>
-  /** Gets messages of one partition in offset order; the next batch waits for it. May throw: the batch comes again. */
-  onBatch(partition: number, messages: RawMessage[], nextOffset: number): Promise<void>
+  /** Gets what a fetch brought, and where to go on; the next fetch waits for it. May throw: the batch comes again. */
+  onBatch(batch: Merged): Promise<void>
   onError(error: Error | undefined): void
 }
 
 /** Back-off between attempts to reach a broker, milliseconds; the last one repeats. */
 const BACKOFF_MS = [100, 250, 500, 1_000, 2_000, 5_000]
+
+/** What one fetch may bring of a partition: small enough that one with all partitions stays within bounds. */
+const PARTITION_BYTES = 2 << 20
+const FETCH_BYTES = 64 << 20
+/** How soon partitions that were added to a topic are noticed. */
+const METADATA_AGE_MS = 10_000
+
+/** Of how many partitions a fetch may be handled together. */
+const MAX_PARTITIONS = 1_000
+
+/** The batches of one fetch, handled together. */
+interface Round {
+  fetched: Fetched[]
+  /** Resolves with where to go on. */
+  done: Promise<Merged['next']>
+}
 
 /**
  * Reads a topic for as long as it is open, through broker restarts, from offsets that its owner keeps. Never
@@ -24,6 +41,9 @@ const BACKOFF_MS = [100, 250, 500, 1_000, 2_000, 5_000]
 export class KafkaReader {
   readonly #options: ReaderOptions
   readonly #ends = new Map<number, number>()
+  readonly #merge = new PartitionMerge()
+  #round?: Round
+  #last: Promise<unknown> = Promise.resolve()
   #consumer?: Consumer
   #closed = false
   readonly #wake = new AbortController()
@@ -65,6 +85,44 @@ export class KafkaReader {
     }
   }
 
+  /**
+   * Puts a batch to the others of its fetch, which arrive within the same turn of the event loop, and waits until they
+   * are handled. Where its partition goes on; undefined: at the same offset.
+   */
+  async #join(batch: Batch): Promise<number | undefined> {
+    const { partition } = batch
+    const wanted = this.#options.next.get(partition) ?? 0
+    const fetched = fetchedOf(batch, wanted)
+    this.#ends.set(partition, fetched.end)
+    if (fetched.end < wanted) this.#restarted(partition, fetched, wanted)
+    if (!this.#round) {
+      // After the round of another node of the cluster: one batch at a time is handed over.
+      const round: Round = { fetched: [], done: this.#last.then(() => this.#handle(round)) }
+      this.#round = round
+      this.#last = round.done.catch(() => {})
+    }
+    this.#round.fetched.push(fetched)
+    return (await this.#round.done).get(partition)
+  }
+
+  /** The topic ends before where it was read to. Its old offsets are in a durable copy, so new ones cannot go there. */
+  #restarted(partition: number, fetched: Fetched, wanted: number): never {
+    const { topic } = this.#options.settings
+    throw new Error(
+      `Partition ${partition} of topic '${topic}' ends at offset ${fetched.end}, but was read up to ${wanted}: the topic was ` +
+        'deleted and created anew, or has lost messages. Drop the view or query that reads it and create it again',
+    )
+  }
+
+  async #handle(round: Round): Promise<Merged['next']> {
+    this.#round = undefined
+    if (this.#closed) return new Map()
+    const merged = this.#merge.merge(round.fetched)
+    await this.#options.onBatch(merged)
+    for (const [partition, after] of merged.next) this.#options.next.set(partition, after)
+    return merged.next
+  }
+
   /** One life of a consumer: resolves never, rejects when it crashed. */
   async #consume(onProgress: () => void): Promise<void> {
     const { settings, groupId, next } = this.#options
@@ -74,7 +132,9 @@ export class KafkaReader {
       heartbeatInterval: 3_000,
       maxWaitTimeInMs: 500,
       minBytes: 1,
-      maxBytesPerPartition: 4 << 20,
+      maxBytesPerPartition: PARTITION_BYTES,
+      maxBytes: FETCH_BYTES,
+      metadataMaxAge: METADATA_AGE_MS,
       allowAutoTopicCreation: false,
       // Restarting is this class's work: it knows when the owner has closed.
       retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => false },
@@ -93,32 +153,16 @@ export class KafkaReader {
     })
     try {
       await consumer.connect()
-      await consumer.subscribe({ topics: [settings.topic] })
+      // Where the offset to go on at has expired, the oldest message there is comes next.
+      await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
+        // All batches of a fetch are handed over at once, so that they can be put into one order.
+        partitionsConsumedConcurrently: MAX_PARTITIONS,
         eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
-          this.#ends.set(batch.partition, Number(batch.highWatermark))
-          const wanted = next.get(batch.partition) ?? 0
-          const messages = batch.messages
-            .map(
-              (message): RawMessage => ({
-                partition: batch.partition,
-                offset: Number(message.offset),
-                timestamp: Number(message.timestamp),
-                key: message.key,
-                value: message.value,
-                headers: textHeaders(message.headers),
-              }),
-            )
-            // A seek and a fetch may cross: what is known already is skipped.
-            .filter((message) => message.offset >= wanted)
-          const after = Number(batch.lastOffset()) + 1
-          if (!this.#closed && after > wanted) {
-            await this.#options.onBatch(batch.partition, messages, after)
-            next.set(batch.partition, after)
-          }
-          resolveOffset(batch.lastOffset())
+          const after = await this.#join(batch)
+          if (after !== undefined) resolveOffset(String(after - 1))
           await heartbeat()
           onProgress()
           this.#options.onError(undefined)
@@ -129,6 +173,25 @@ export class KafkaReader {
       await consumer.disconnect().catch(() => {})
     }
   }
+}
+
+function fetchedOf(batch: Batch, wanted: number): Fetched {
+  const { partition } = batch
+  const messages = batch.messages
+    .map(
+      (message): RawMessage => ({
+        partition,
+        offset: Number(message.offset),
+        timestamp: Number(message.timestamp),
+        key: message.key,
+        value: message.value,
+        headers: textHeaders(message.headers),
+      }),
+    )
+    // A seek and a fetch may cross: what is known already is skipped.
+    .filter((message) => message.offset >= wanted)
+  const after = Math.max(wanted, Number(batch.lastOffset()) + 1)
+  return { partition, messages, after, end: Number(batch.highWatermark) }
 }
 
 function textHeaders(headers: Record<string, unknown> | undefined): Record<string, string> {
