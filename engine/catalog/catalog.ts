@@ -81,6 +81,11 @@ export class StoredCatalog implements Catalog {
     return ++this.#lastId
   }
 
+  /** An id that something is named by before its object stands in the catalog is not given again after a crash. */
+  async reserve(id: number): Promise<void> {
+    await this.#write('reserved', true, id, '')
+  }
+
   async put(object: CatalogObject): Promise<void> {
     await this.#write(keyOf(object), false, object.id, encodeObject(object))
     this.#admit(object)

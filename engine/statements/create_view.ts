@@ -156,6 +156,7 @@ export async function createMaterializedView(
   const columns = await deps.runtime.analyse(query, viewContext)
   const inner = into ? undefined : innerStream(draft, columns, deps)
   const view = { ...draft, columns: inner ? inner.columns : targetColumns(into!, deps) }
+  await deps.catalog.reserve(view.id)
   if (inner) await createTables(inner, deps)
   try {
     await deps.runtime.createView(view)

@@ -125,17 +125,20 @@ class ChdbStreamStore implements OpenStreamStore {
     const source = asSelect(stream, rows)
     return this.#locks.run(stream.id, async () => {
       const before = this.lastSn(stream)
+      if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
       const nothing = { rows: 0, first: before + 1, last: before }
       if (options.token !== undefined && this.#seenTokens.get(stream.id)?.has(options.token)) return nothing
       // The token makes a repetition a no-op; should other rows have taken the numbers meanwhile, these rows go behind them.
-      await this.#chdb.insertSelect({
-        table: historyTable(stream),
-        columns: [...source.columns, '_tp_sn'],
-        select: `SELECT *, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (${source.select})`,
-        token: options.token,
-        tag: options.tag,
-        settings: { max_threads: 1, ...source.settings },
-      })
+      await this.#writing(stream, before, () =>
+        this.#chdb.insertSelect({
+          table: historyTable(stream),
+          columns: [...source.columns, '_tp_sn'],
+          select: `SELECT *, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (${source.select})`,
+          token: options.token,
+          tag: options.tag,
+          settings: { max_threads: 1, ...source.settings },
+        }),
+      )
       const last = await this.#committed(stream, before)
       if (options.token !== undefined) this.#remember(stream, options.token)
       if (last === before) return nothing
@@ -262,6 +265,17 @@ class ChdbStreamStore implements OpenStreamStore {
       select: `SELECT ${columns.map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${after} ORDER BY _tp_sn`,
       settings: { max_threads: 1 },
     })
+  }
+
+  /** A write that fails may have been committed all the same (killed at its end): its numbers are taken then. */
+  async #writing(stream: StreamObject, before: number, write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+    } catch (cause) {
+      const last = await this.#committed(stream, before).catch(() => before)
+      if (last > before) await this.#publish(stream, before, last)
+      throw cause
+    }
   }
 
   /** The number of the last committed row, knowing that all up to `before` are. */

@@ -183,6 +183,32 @@ describe('stream store', () => {
     expect((await one(again)).first).toBe(3)
   })
 
+  it('gives no number twice where a write is committed but reported as failed', async () => {
+    const s = stream({})
+    let fail = false
+    const failing: Chdb = {
+      run: (sql, options) => chdb.run(sql, options),
+      rows: (sql, options) => chdb.rows(sql, options),
+      stream: (sql, options) => chdb.stream(sql, options),
+      describe: (sql) => chdb.describe(sql),
+      kill: (tag) => chdb.kill(tag),
+      close: () => chdb.close(),
+      async insertSelect(insert) {
+        await chdb.insertSelect(insert)
+        if (fail) throw new Error('killed at its end')
+      },
+    }
+    const shaky = await openStreamStore(failing)
+    await shaky.create(s)
+    const one = () =>
+      shaky.append(s, { kind: 'select', select: "SELECT 1 AS i, '' AS s", columns: ['i', 's'] })
+    fail = true
+    await expect(one()).rejects.toThrow('killed at its end')
+    fail = false
+    expect((await one()).first).toBe(2)
+    expect(shaky.lastSn(s)).toBe(2)
+  })
+
   it('forgets tables and numbers of streams that nobody knows', async () => {
     const kept = stream({})
     const lost = stream({})
@@ -266,6 +292,38 @@ describe('stream store', () => {
         ['a', 0, 'back'],
         ['b', 2, 'y'],
       ])
+    })
+
+    it('writes current rows later where that failed, also for a repeated append', async () => {
+      const s = keyed({ mode: 'mutable', versionColumn: undefined })
+      let full = false
+      const failing: Chdb = {
+        run: (sql, options) => chdb.run(sql, options),
+        rows: (sql, options) => chdb.rows(sql, options),
+        stream: (sql, options) => chdb.stream(sql, options),
+        describe: (sql) => chdb.describe(sql),
+        kill: (tag) => chdb.kill(tag),
+        close: () => chdb.close(),
+        async insertSelect(insert) {
+          if (full && insert.table.includes('.c_')) throw new Error('disk full')
+          await chdb.insertSelect(insert)
+        },
+      }
+      const shaky = await openStreamStore(failing)
+      await shaky.create(s)
+      const one = () =>
+        shaky.append(
+          s,
+          { kind: 'select', select: "SELECT 1 AS i, 'k' AS s, 'v' AS v", columns: ['i', 's', 'v'] },
+          { token: 'once' },
+        )
+      full = true
+      await expect(one()).rejects.toThrow('disk full')
+      expect(await rows(s)).toEqual([])
+      full = false
+      await one()
+      expect(await rows(s)).toEqual([['k', 1, 'v']])
+      expect(shaky.lastSn(s)).toBe(1)
     })
 
     it('repairs what a crash left between history and current rows', async () => {
