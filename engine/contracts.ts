@@ -216,6 +216,11 @@ export interface StreamStore {
   slice(stream: StreamObject, from: number, to: number): Relation
   /** What `table(s)` reads: all rows of an append stream, the compacted rows of a keyed one. */
   current(stream: StreamObject): Relation
+  /**
+   * Last sequence numbers of the appends that brought rows after `sn`, in order; undefined where some are no
+   * longer known (only the latest are, and none from before the process).
+   */
+  appendsAfter(stream: StreamObject, sn: number): number[] | undefined
   /** Calls back after each committed append (in-process, coalescing allowed). Returns the unsubscribe. */
   watch(stream: StreamObject, listener: () => void): () => void
   /** Loads sequence numbers, repairs what a crash left between history and current rows. */

@@ -155,7 +155,51 @@ const MAX_VIEW_DEPTH = 64
  * Throws 36 for a missing parameter, 48 for views that contain each other.
  */
 export function expandViews(query: Query, catalog: Catalog, database: string): Query {
-  return expand(query, catalog, database, [])
+  return expand(windowedCtes(query), catalog, database, [])
+}
+
+type CteList = { kind: 'cte'; name: string; query: Query }[]
+
+/** `tumble(cte, …)` → `tumble((body of the CTE), …)`; a CTE's own CTEs come along. */
+function windowedCtes(query: Query, outer: CteList = []): Query {
+  if (query.kind === 'union') return { ...query, arms: query.arms.map((arm) => windowedCtes(arm, outer)) }
+  const ctes: CteList = [...outer]
+  const withItems = query.with.map((item) => {
+    if (item.kind !== 'cte') return item
+    const body = windowedCtes(item.query, ctes)
+    ctes.push({ ...item, query: body })
+    return { ...item, query: body }
+  })
+  const own: Select = { ...query, with: withItems }
+  return partsOf(own, {
+    query: (inner) =>
+      withItems.some((item) => 'query' in item && item.query === inner) ? inner : windowedCtes(inner, ctes),
+    leaf: (leaf) => (leaf.kind === 'table_function' ? cteArguments(leaf, ctes) : undefined),
+  })
+}
+
+function cteArguments(table: TableFunction, ctes: CteList): TableFunction {
+  return {
+    ...table,
+    args: table.args.map((arg) => {
+      if (arg.kind !== 'table_arg') return arg
+      if (arg.table.kind === 'table_function') return { ...arg, table: cteArguments(arg.table, ctes) }
+      if (arg.table.kind === 'subquery_table') {
+        return { ...arg, table: { ...arg.table, query: windowedCtes(arg.table.query, ctes) } }
+      }
+      const { name, alias } = arg.table
+      const at = name.database === undefined ? ctes.findLastIndex((cte) => cte.name === name.name) : -1
+      if (at < 0) return arg
+      const query = withEarlier(ctes[at]!.query, ctes.slice(0, at))
+      return { ...arg, table: { kind: 'subquery_table', query, alias: alias ?? name.name } }
+    }),
+  }
+}
+
+function withEarlier(query: Query, ctes: CteList): Query {
+  if (ctes.length === 0) return query
+  if (query.kind === 'union') return { ...query, arms: query.arms.map((arm) => withEarlier(arm, ctes)) }
+  return { ...query, with: [...ctes, ...query.with] }
 }
 
 function expand(query: Query, catalog: Catalog, database: string, path: string[]): Query {

@@ -6,6 +6,7 @@ import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { over } from './project.js'
 
+import { functionsOf } from './syntax.js'
 /** Batch that last touched a group. */
 const SEQ = '_seq'
 /** Raised when all open groups were closed at once: groups of an older epoch are over. */
@@ -30,6 +31,9 @@ export class AggregateState {
   readonly split: AggregateSplit
   epoch = 0
   #table = ''
+  /** Emissions so far. */
+  version = 0
+  readonly #countsEmissions: boolean
   #names: string[] = []
 
   private constructor(
@@ -41,6 +45,7 @@ export class AggregateState {
   ) {
     this.split = splitAggregate({ ...(over(select, source.sample()) as Select) }, pipe.env)
   }
+    this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
 
   static async create(
     pipe: Pipe,
@@ -115,6 +120,15 @@ export class AggregateState {
     const translated = await this.pipe.translate({ ...final, ...having, ...orderBy })
     return { sql: `(${translated.sql})`, columns: this.columns.map((c) => c.name) }
   }
+  /** The next emission: the answer for the groups that satisfy the condition. Nothing, where they are counted and there are none. */
+  async emit(condition: string, order?: Expr[]): Promise<Delta | undefined> {
+    if (this.#countsEmissions && (await this.rows('1', `(${condition}) LIMIT 1`)).length === 0)
+      return undefined
+    const delta = await this.answer(condition, order)
+    this.version++
+    return delta
+  }
+
 
   /** Removes groups that no answer will need. Runs in the background. */
   async forget(condition: string): Promise<void> {
@@ -127,6 +141,7 @@ export class AggregateState {
   async rows(columns: string, condition: string): Promise<unknown[][]> {
     return this.pipe.deps.chdb.rows(
       `SELECT ${columns} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition}`,
+    this.pipe.emitVersion = this.version
     )
   }
 

@@ -120,10 +120,7 @@ class Builder {
   }
 
   async #aggregate(written: Select, source: Source): Promise<Operator> {
-    const assign =
-      source instanceof OperatorSource && source.operator instanceof WindowAssign
-        ? source.operator
-        : undefined
+    const assign = groupsByWindow(written) ? windowBelow(source) : directWindow(source)
     const session =
       source instanceof OperatorSource && source.operator instanceof SessionAssign
         ? source.operator
@@ -137,17 +134,12 @@ class Builder {
     }
     const { alias } = source as OperatorSource
     if (session) return SessionAggregate.create(this.pipe, select, session, alias, policy)
-    if (!assign) {
-      if (
-        groupsByWindow(select) &&
-        source.operators.some((o) => walk(o).some((op) => op instanceof WindowAssign))
-      ) {
-        throw unsupported('Window aggregation over a subquery of windowed rows')
-      }
-      return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
+    if (!assign) return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
+    if (!written.partitionBy) {
+      return WindowAggregate.create(this.pipe, select, assign, source, policy, this.#backfill)
     }
-    const Windows = written.partitionBy ? SubstreamWindows : WindowAggregate
-    return Windows.create(this.pipe, select, assign, alias, policy, this.#backfill)
+    if (!directWindow(source)) throw unsupported('PARTITION BY over a join or a subquery of windowed rows')
+    return SubstreamWindows.create(this.pipe, select, assign, alias, policy, this.#backfill)
   }
 
   async from(table: TableExpr, place: Place): Promise<JoinInput> {
@@ -343,4 +335,25 @@ class Builder {
     }
     return false
   }
+}
+
+/** The windows that a FROM consists of. */
+function directWindow(source: Source): WindowAssign | undefined {
+  const operator = source instanceof OperatorSource ? source.operator : undefined
+  return operator instanceof WindowAssign ? operator : undefined
+}
+
+/** The windows that reach a FROM through joins and subqueries that keep their rows. */
+function windowBelow(source: Source): WindowAssign | undefined {
+  const visit = (operator: Operator): WindowAssign | undefined => {
+    if (operator instanceof WindowAssign) return operator
+    if (!(operator instanceof Project || operator instanceof Keep || operator instanceof Dedup))
+      return undefined
+    for (const child of operator.children) {
+      const found = visit(child)
+      if (found) return found
+    }
+    return undefined
+  }
+  return source.operators.map(visit).find((found) => found !== undefined)
 }

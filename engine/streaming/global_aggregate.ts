@@ -12,6 +12,7 @@ export class GlobalAggregate implements Operator {
   readonly children: Operator[]
   readonly semantic = 'append'
   readonly costly = false
+  readonly byAppend: boolean
   readonly columns: OutputColumn[]
   readonly #ticker: Ticker
 
@@ -24,6 +25,7 @@ export class GlobalAggregate implements Operator {
   ) {
     this.children = source.operators
     this.columns = state.columns
+    this.byAppend = policy.kind === 'on_update' && policy.periodMs === 0
     this.#ticker = new Ticker(policy, Date.now())
   }
 
@@ -51,7 +53,7 @@ export class GlobalAggregate implements Operator {
     } else if (!ticker.due(batch.now, early)) return undefined
     const condition = this.policy.kind === 'on_update' ? this.state.touchedSince(ticker.emitted) : '1'
     ticker.tick(batch.seq, batch.now)
-    return this.state.answer(condition)
+    return this.state.emit(condition)
   }
 
   deadline(): number | undefined {
@@ -59,10 +61,11 @@ export class GlobalAggregate implements Operator {
   }
 
   save(): SavedState {
-    return this.#ticker.save()
+    return { ...this.#ticker.save(), version: this.state.version }
   }
 
   load(state: SavedState): void {
     this.#ticker.load(state)
+    this.state.version = (state.version as number | undefined) ?? 0
   }
 }

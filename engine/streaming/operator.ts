@@ -46,6 +46,8 @@ export interface Operator {
   readonly sample: Delta
   /** The rows for the batch, undefined when it is known that there are none. */
   step(batch: Batch): Promise<Delta | undefined>
+  /** Its answers depend on how rows were cut into appends: what is late, and what is shown after each. */
+  readonly byAppend?: boolean
   /** When it wants to be stepped though no rows arrive, in ms of the wall clock. */
   deadline?(): number | undefined
   /** What a replay needs besides tables, as it stands before the batch. */

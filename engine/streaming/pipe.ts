@@ -49,6 +49,8 @@ export class Pipe {
   /** Texts of the current batch's relations whose rows have `_tp_sn`. */
   readonly ordered = new Set<string>()
   #operators = 0
+  /** Of the aggregation whose answer is being written. */
+  emitVersion = 0
   readonly #tables = new Set<string>()
   readonly #releases: (() => Promise<void>)[] = []
   readonly #closers: (() => Promise<void>)[] = []
@@ -67,6 +69,7 @@ export class Pipe {
     this.env = {
       lookup: (name) => deps.udfs.lookup(name),
       params: context.params,
+      emitVersion: () => this.emitVersion,
       database: context.database,
       user: context.user,
       arrival: (table) => (this.ordered.has(table.sql) ? '_tp_sn' : undefined),

@@ -19,6 +19,7 @@ export class Pump {
   /** Restricts batches to one scan, while a row that fails is being looked for. */
   only: number | undefined
   readonly operators: Operator[]
+  readonly #byAppend: boolean
   readonly #unwatch: (() => void)[] = []
   #arrivals = 0
   #wake: (() => void) | undefined
@@ -28,6 +29,7 @@ export class Pump {
     readonly scans: Scan[],
   ) {
     this.operators = walk(root)
+    this.#byAppend = this.operators.some((operator) => operator.byAppend)
     for (const stream of new Set(scans.map((scan) => scan.stream))) {
       const store = scans[0]!.pipe.deps.store
       this.#unwatch.push(store.watch(stream, () => this.wake()))
@@ -91,7 +93,7 @@ export class Pump {
     const ranges: Record<number, Range> = {}
     for (const scan of this.scans) {
       if (this.only !== undefined && scan.id !== this.only) continue
-      const range = await scan.cut(this.limit)
+      const range = await scan.cut(this.limit, this.#byAppend)
       if (range) ranges[scan.id] = range
     }
     return ranges

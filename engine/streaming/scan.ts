@@ -7,6 +7,9 @@ import type { Pipe } from './pipe.js'
 /** Rows of a snapshot that one batch takes at most. */
 const SNAPSHOT_ROWS = 100_000
 
+/** Waiting appends that are still read one by one where the bounds of appends matter. */
+const MAX_APPENDS = 16
+
 /** Where a scan begins. */
 export type Start =
   /** Rows after this sequence number. */
@@ -72,8 +75,11 @@ export class Scan implements Operator {
     return this.#relation({ from: 0, to: 0 })
   }
 
-  /** The next rows to read, at most `limit`; undefined when there are none. */
-  async cut(limit: number): Promise<Range | undefined> {
+  /**
+   * The next rows to read, at most `limit`; undefined when there are none. `byAppend`: not more than one append
+   * brought, unless many wait.
+   */
+  async cut(limit: number, byAppend = false): Promise<Range | undefined> {
     const from = this.position
     if (from < this.#snapshotUntil) {
       const current = this.pipe.deps.store.current(this.stream)
@@ -86,7 +92,9 @@ export class Scan implements Operator {
       const to = Number(row![0]) < rows ? this.#snapshotUntil : Number(row![1])
       return { from, to, snapshot: true }
     }
-    const to = Math.min(from + limit, this.available)
+    const appends = byAppend ? this.pipe.deps.store.appendsAfter(this.stream, from) : undefined
+    const end = appends && appends.length <= MAX_APPENDS ? appends[0] : undefined
+    const to = Math.min(from + limit, end ?? this.available)
     return to > from ? { from, to } : undefined
   }
 

@@ -23,6 +23,7 @@ export class SessionAggregate implements Operator {
   readonly children: Operator[]
   readonly semantic = 'append'
   readonly costly = false
+  readonly byAppend = true
   readonly columns: OutputColumn[]
   #substreams = new Map<string, Substream>()
   #lastId = 0
@@ -106,6 +107,7 @@ export class SessionAggregate implements Operator {
       substreams: [...this.#substreams],
       lastId: this.#lastId,
       lastRows: this.#lastRows,
+      version: this.state.version,
       closedSince: this.#closedSince,
     }
   }
@@ -115,6 +117,7 @@ export class SessionAggregate implements Operator {
     this.#substreams = new Map(structuredClone(state.substreams) as [string, Substream][])
     this.#lastId = state.lastId as number
     this.#lastRows = state.lastRows as number | undefined
+    this.state.version = (state.version as number | undefined) ?? 0
     this.#closedSince = state.closedSince as number
   }
 
@@ -192,7 +195,9 @@ export class SessionAggregate implements Operator {
     const order = this.state.split.keys
       .filter((key) => key.expr.kind === 'column' && key.expr.path.at(-1) === 'window_start')
       .map((key): Expr => ({ kind: 'raw', sql: key.name }))
-    return this.state.answerOver(partials, order)
+    const delta = this.state.answerOver(partials, order)
+    this.state.version++
+    return delta
   }
 }
 

@@ -5,11 +5,12 @@ import { AggregateState } from './aggregate_state.js'
 import type { Backfill } from './backfill.js'
 import type { EmitPolicy } from './emit.js'
 import { Keep } from './keep.js'
-import type { Batch, Delta, Operator, SavedState } from './operator.js'
-import { type Pipe, rawTable } from './pipe.js'
-import { OperatorSource } from './source.js'
+import type { Batch, Delta, Operator, SavedState, Source } from './operator.js'
+import type { Pipe } from './pipe.js'
 import { Ticker } from './ticker.js'
-import { WINDOW_END, type WindowAssign } from './window_assign.js'
+import type { WindowAssign } from './window_assign.js'
+
+const BOUNDS = ['window_start', 'window_end']
 
 /** Groups of closed windows that may lie around before they are removed. */
 const CLOSED_SLACK = 50
@@ -23,6 +24,7 @@ export class WindowAggregate implements Operator {
   readonly children: Operator[]
   readonly semantic = 'append'
   readonly costly = false
+  readonly byAppend = true
   readonly columns: OutputColumn[]
   readonly #ticker: Ticker
   /** µs; windows that end at or before it are closed. */
@@ -39,14 +41,15 @@ export class WindowAggregate implements Operator {
   private constructor(
     readonly input: Operator,
     readonly assign: WindowAssign,
-    readonly alias: string | undefined,
+    /** The FROM: the windows themselves, or what joins and subqueries make of them. */
+    readonly source: Source,
     readonly state: AggregateState,
     readonly policy: EmitPolicy,
     readonly backfill: Backfill,
     readonly order: Expr[],
     readonly sample: Delta,
   ) {
-    this.children = [input]
+    this.children = [input, ...source.operators]
     this.columns = state.columns
     this.#ticker = new Ticker(policy, Date.now())
   }
@@ -55,26 +58,26 @@ export class WindowAggregate implements Operator {
     pipe: Pipe,
     select: Select,
     assign: WindowAssign,
-    alias: string | undefined,
+    source: Source,
     policy: EmitPolicy,
     backfill: Backfill,
   ): Promise<WindowAggregate> {
     const operator = pipe.nextOperator()
-    const extras = [{ name: '_wend', sql: WINDOW_END, chType: 'Int64', key: true }]
-    const source = new OperatorSource(assign, alias)
-    const state = await AggregateState.create(pipe, operator, withBothBounds(select), source, extras)
+    const input = await Keep.around(pipe, assign.child)
+    assign.input = input
+    const bounds = boundsOf(source)
+    const extras = [{ name: '_wend', sql: endSql(bounds, assign), chType: 'Int64', key: true }]
+    const state = await AggregateState.create(pipe, operator, withBothBounds(select, bounds), source, extras)
     const order = state.split.keys
       .filter((key) => key.expr.kind === 'column' && key.expr.path.at(-1) === 'window_start')
       .map((key): Expr => ({ kind: 'raw', sql: key.name }))
-    const input = await Keep.around(pipe, assign.child)
     const sample = await state.answer('0')
-    return new WindowAggregate(input, assign, alias, state, policy, backfill, order, sample)
+    return new WindowAggregate(input, assign, source, state, policy, backfill, order, sample)
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {
     const rows = await this.input.step(batch)
-    const fresh = rows !== undefined && (await this.#add(batch, rows))
-    if (fresh) this.#ticker.touch(batch.now)
+    if (await this.#add(batch, rows)) this.#ticker.touch(batch.now)
     switch (this.policy.kind) {
       case 'window_close':
         return this.#emitClosed(batch)
@@ -103,6 +106,7 @@ export class WindowAggregate implements Operator {
       lastRows: this.#lastRows,
       closedSince: this.#closedSince,
       epoch: this.state.epoch,
+      version: this.state.version,
       ticker: this.#ticker.save(),
     }
   }
@@ -115,6 +119,7 @@ export class WindowAggregate implements Operator {
     this.#lastRows = state.lastRows as number | undefined
     this.#closedSince = state.closedSince as number
     this.state.epoch = state.epoch as number
+    this.state.version = (state.version as number | undefined) ?? 0
     this.#ticker.load(state.ticker as SavedState)
   }
 
@@ -127,12 +132,13 @@ export class WindowAggregate implements Operator {
   }
 
   /** Adds the rows that are not late and moves the watermark on. Whether a group changed. */
-  async #add(batch: Batch, rows: Delta): Promise<boolean> {
-    const seen = await this.assign.seen(rows, this.policy.delayMs)
-    if (!seen) return false
+  async #add(batch: Batch, rows: Delta | undefined): Promise<boolean> {
+    const seen = rows && (await this.assign.seen(rows, this.policy.delayMs))
     this.assign.lateBefore = this.#watermark
-    const windowed = this.assign.windowed(rows)
-    const fresh = await this.state.add(batch, [rawTable(windowed, this.alias)])
+    this.assign.feed(batch, rows)
+    // Bound also without rows of its own: the other side of a join may have some.
+    const fresh = await this.state.add(batch, await this.source.bind(batch))
+    if (!seen) return fresh
     this.#max = Math.max(this.#max, seen.max)
     this.#reached = Math.max(this.#reached ?? seen.watermark, seen.watermark)
     // While the past is read nothing is late and nothing closes (emit_during_backfill = 0).
@@ -149,7 +155,7 @@ export class WindowAggregate implements Operator {
     const condition = `_wend <= ${watermark}${this.#since()}`
     this.#shown = watermark
     this.#closedSince++
-    return this.state.answer(condition, this.order)
+    return this.state.emit(condition, this.order)
   }
 
   async #emitUpdated(batch: Batch): Promise<Delta | undefined> {
@@ -160,7 +166,7 @@ export class WindowAggregate implements Operator {
     const condition = this.state.touchedSince(ticker.emitted) + this.#since()
     ticker.tick(batch.seq, batch.now)
     this.#moveShown()
-    return this.state.answer(condition, this.order)
+    return this.state.emit(condition, this.order)
   }
 
   async #emitPeriodic(batch: Batch): Promise<Delta | undefined> {
@@ -169,7 +175,7 @@ export class WindowAggregate implements Operator {
     const condition = `1${this.#since()}`
     this.#ticker.tick(batch.seq, batch.now)
     this.#moveShown()
-    return this.state.answer(condition, this.order)
+    return this.state.emit(condition, this.order)
   }
 
   /** Windows that were closed and shown before are over. */
@@ -190,7 +196,7 @@ export class WindowAggregate implements Operator {
 
   /** EMIT TIMEOUT: what is open is shown and closed; later rows must be newer than all that was seen. */
   async #closeAll(): Promise<Delta | undefined> {
-    const delta = await this.state.answer(`1${this.#since()}`, this.order)
+    const delta = await this.state.emit(`1${this.#since()}`, this.order)
     this.state.epoch++
     this.#watermark = Math.max(this.#watermark ?? 0, this.#max + 1)
     this.#shown = undefined
@@ -200,17 +206,30 @@ export class WindowAggregate implements Operator {
   }
 }
 
-/** A window has one start and one end, so whoever groups by one may use the other. */
-export function withBothBounds(select: Select): Select {
+/** The bounds of windows among the columns of a FROM. */
+function boundsOf(source: Source): string[] {
+  const names = new Set(source.operators.flatMap((operator) => operator.columns.map((c) => c.name)))
+  return BOUNDS.filter((name) => names.has(name))
+}
+
+/** The end of a row's window in µs, from what the FROM shows of the window. */
+function endSql(bounds: string[], assign: WindowAssign): string {
+  return bounds.includes('window_end') ? assign.micros('window_end') : assign.endOf('window_start')
+}
+
+/**
+ * A window has one start and one end, so whoever groups by one may use the other, where the FROM shows it.
+ * Throws 2002.
+ */
+export function withBothBounds(select: Select, shown: string[] = BOUNDS): Select {
   const keys = select.groupBy ?? []
   const has = (name: string) => keys.some((key) => key.kind === 'column' && key.path.at(-1) === name)
-  const bounds = ['window_start', 'window_end']
-  if (!bounds.some(has)) {
+  if (!BOUNDS.some(has)) {
     throw new EngineError(
-      'MISSING_GROUP_BY',
-      'Streaming window aggregation needs window_start or window_end in its GROUP BY',
+      'WINDOW_COLUMN_NOT_REFERENCED',
+      'Neither window_start nor window_end is referenced in the query, but streaming window function is used',
     )
   }
-  const missing = bounds.filter((name) => !has(name))
+  const missing = shown.filter((name) => !has(name))
   return { ...select, groupBy: [...keys, ...missing.map((name): Expr => ({ kind: 'column', path: [name] }))] }
 }

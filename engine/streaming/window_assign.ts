@@ -27,6 +27,9 @@ export class WindowAssign implements Operator {
   readonly costly: boolean
   /** Rows before this event time are late. Set by the aggregation before each batch. */
   lateBefore: number | undefined
+  /** The child, or what keeps its rows for two readers. */
+  input: Operator
+  #fed: { seq: number; rows: Delta | undefined } | undefined
 
   private constructor(
     readonly pipe: Pipe,
@@ -35,6 +38,7 @@ export class WindowAssign implements Operator {
     bound: { type: string; chType: string },
   ) {
     this.children = [child]
+    this.input = child
     this.semantic = child.semantic
     this.costly = child.costly
     const own = child.columns.filter((c) => !BOUNDS.includes(c.name))
@@ -68,8 +72,23 @@ export class WindowAssign implements Operator {
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {
-    const delta = await this.child.step(batch)
+    const delta = this.#fed?.seq === batch.seq ? this.#fed.rows : await this.input.step(batch)
     return delta && this.windowed(delta)
+  }
+
+  /** The child's rows of a batch, by who has read them already. */
+  feed(batch: Batch, rows: Delta | undefined): void {
+    this.#fed = { seq: batch.seq, rows }
+  }
+
+  /** µs since the epoch of a bound. */
+  micros(bound: string): string {
+    return micros(bound)
+  }
+
+  /** End in µs of the window with a start. */
+  endOf(start: string): string {
+    return micros(this.sql.end(start))
   }
 
   /** Looks at the event times of the batch's rows, late ones included. */
@@ -134,6 +153,10 @@ class WindowSql {
     const delayed = `${this.#precise(time)} - toIntervalMillisecond(${delayMs})`
     if (!this.#isHop) return this.#start(delayed)
     return `${this.#start(`${delayed} - ${interval(this.size)}`)} + ${interval(this.size)}`
+  }
+
+  end(start: string): string {
+    return `${start} + ${interval(this.size)}`
   }
 
   /** The event time in µs. */

@@ -99,8 +99,7 @@ export const SPECIAL: Record<string, Writer> = {
   current_database: (_args, scope) => quoteString(scope.env.database ?? 'default'),
   user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
   current_user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
-  // A bounded query gives its result once; the streaming runtime writes its own counter.
-  emit_version: () => 'toInt64(0)',
+  emit_version: (_args, scope) => `toInt64(${scope.env.emitVersion?.() ?? 0})`,
 
   array_reduce: (args, scope) => {
     const name = stringLiteral(args[0])
