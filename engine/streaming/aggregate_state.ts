@@ -2,6 +2,7 @@ import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { OutputColumn, Relation } from '../contracts.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
+import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { over } from './project.js'
@@ -35,6 +36,7 @@ export class AggregateState {
   version = 0
   readonly #countsEmissions: boolean
   #names: string[] = []
+  readonly #types = new Map<string, string>()
 
   private constructor(
     readonly pipe: Pipe,
@@ -65,6 +67,21 @@ export class AggregateState {
     return this.split.keys.map((key) => key.name)
   }
 
+  /** What tells the groups apart, as one value; undefined where there is but one group. */
+  get identity(): string | undefined {
+    const names = [...this.#identity, ...this.keys]
+    if (names.length === 0) return undefined
+    return identity(
+      names.map(quoteIdentifier),
+      names.map((name) => this.#types.get(name) ?? ''),
+    )
+  }
+
+  /** The store's type of a key. */
+  typeOf(key: string): string {
+    return this.#types.get(key) ?? ''
+  }
+
   /** Adds a batch's rows. Whether there were any. */
   async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
     if (bindings.length === 0) return false
@@ -83,11 +100,9 @@ export class AggregateState {
 
   /** Groups that a batch later than `seq` touched, as a condition on the partials. */
   touchedSince(seq: number): string {
-    const { keys } = this
-    const fresh = `${SEQ} > ${seq}`
-    if (keys.length === 0 && this.#identity.length === 0) return '1'
-    const identity = tuple([...this.#identity, ...keys])
-    return `${identity} IN (SELECT ${identity} FROM ${this.#table} WHERE ${fresh} AND ${EPOCH} = ${this.epoch})`
+    const group = this.identity
+    if (group === undefined) return '1'
+    return `${group} IN (SELECT ${group} FROM ${this.#table} WHERE ${SEQ} > ${seq} AND ${EPOCH} = ${this.epoch})`
   }
 
   /** The stored partials of the current epoch that satisfy a condition of the store. */
@@ -159,6 +174,7 @@ export class AggregateState {
   async #createTable(sample: TableExpr): Promise<void> {
     const { sql } = await this.pipe.translate(this.#partial(sample))
     const types = await this.pipe.deps.chdb.describe(sql)
+    for (const { name, type } of types) this.#types.set(name, type)
     const extra = new Map(this.extras.map((e) => [e.name, e]))
     const definitions = types.map(({ name, type }) => {
       const of = extra.get(name)
@@ -178,10 +194,6 @@ export class AggregateState {
 
 function aliased(sql: string, name: string): Expr {
   return { kind: 'alias', expr: { kind: 'raw', sql }, name }
-}
-
-function tuple(names: string[]): string {
-  return `(${names.map(quoteIdentifier).join(', ')})`
 }
 
 const ROWS: Expr = { kind: 'raw', sql: 'count() > 0' }

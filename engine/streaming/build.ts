@@ -1,12 +1,14 @@
 import type { Expr, Join, NamedTable, Query, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
 import type { StreamObject } from '../contracts.js'
+import { EngineError } from '../errors.js'
 import { isAggregation, relationName } from '../planner/index.js'
 import { ArrayJoinSource } from './array_join.js'
 import { Backfill } from './backfill.js'
 import { readTarget, VIRTUAL_COLUMNS } from './bounded.js'
 import { Dedup } from './dedup.js'
+import { Difference } from './difference.js'
 import { emptyInbox } from './dry_inbox.js'
-import { emitPolicy, refuseEmit } from './emit.js'
+import { type EmitPolicy, emitPolicy, refuseEmit } from './emit.js'
 import { EnrichJoin, type JoinInput, type Lookup } from './enrich_join.js'
 import { GlobalAggregate } from './global_aggregate.js'
 import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_streaming.js'
@@ -109,14 +111,17 @@ class Builder {
     }
     const { source } = await this.from(select.from, place)
     if (isAggregation(select, this.pipe.env)) return this.#aggregate(select, source)
-    if (select.distinct) throw unsupported('DISTINCT in a streaming query')
     const trimmed = {
       ...select,
       with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
     }
     if (select.orderBy) throw unsupported('ORDER BY in a streaming query without aggregation')
     refuseEmit(select.emit)
-    return Project.create(this.pipe, trimmed, source, this.#isCostly(select))
+    const { distinct, ...plain } = trimmed
+    const rows = await Project.create(this.pipe, plain, source, this.#isCostly(select))
+    if (!distinct) return rows
+    if (distinct !== true) throw unsupported('DISTINCT ON in a streaming query')
+    return Dedup.distinct(this.pipe, rows)
   }
 
   async #aggregate(written: Select, source: Source): Promise<Operator> {
@@ -125,12 +130,16 @@ class Builder {
       source instanceof OperatorSource && source.operator instanceof SessionAssign
         ? source.operator
         : undefined
-    const policy = emitPolicy(written.emit, assign !== undefined || session !== undefined)
+    const windowed = assign !== undefined || session !== undefined
+    const policy = emitPolicy(written.emit, windowed)
+    if (written.emit?.mode === 'changelog') return this.#changelog(written, source, policy)
     const select = withSubstreams(written)
     if (source.semantic === 'keyed') {
       if (assign || session) throw unsupported('A window over a keyed stream')
       const scans = this.scans.filter((scan) => source.operators.some((o) => walk(o).includes(scan)))
-      return Recompute.create(this.pipe, select, scans, policy, this.#backfill)
+      const whole = { ...policy, kind: 'periodic' as const }
+      const answers = await Recompute.create(this.pipe, select, scans, whole, this.#backfill)
+      return policy.kind === 'on_update' ? Difference.create(this.pipe, answers) : answers
     }
     const { alias } = source as OperatorSource
     if (session) return SessionAggregate.create(this.pipe, select, session, alias, policy)
@@ -140,6 +149,29 @@ class Builder {
     }
     if (!directWindow(source)) throw unsupported('PARTITION BY over a join or a subquery of windowed rows')
     return SubstreamWindows.create(this.pipe, select, assign, alias, policy, this.#backfill)
+  }
+
+  /** EMIT CHANGELOG: complete answers, and what changed from one to the next. */
+  async #changelog(written: Select, source: Source, policy: EmitPolicy): Promise<Operator> {
+    const deltaAt = written.columns.findIndex((c) => c.kind === 'column' && c.path.at(-1) === '_tp_delta')
+    if (deltaAt < 0) {
+      throw new EngineError(
+        'INCORRECT_QUERY',
+        'The query output requires changelog semantic, but `_tp_delta` column is not selected explicitly',
+      )
+    }
+    const select = withSubstreams({
+      ...written,
+      emit: undefined,
+      columns: written.columns.toSpliced(deltaAt, 1),
+    })
+    const whole = { ...policy, kind: 'periodic' as const }
+    const scans = this.scans.filter((scan) => source.operators.some((o) => walk(o).includes(scan)))
+    const answers =
+      source.semantic === 'keyed'
+        ? await Recompute.create(this.pipe, select, scans, whole, this.#backfill)
+        : await GlobalAggregate.create(this.pipe, select, source, whole, this.#backfill)
+    return Difference.create(this.pipe, answers, deltaAt)
   }
 
   async from(table: TableExpr, place: Place): Promise<JoinInput> {

@@ -29,8 +29,11 @@ export function emitPolicy(emit: Emit | undefined, windowed: boolean): EmitPolic
     if (emit?.[key])
       throw new EngineError('NOT_IMPLEMENTED', `${name} is not supported by the embedded engine`)
   }
-  if (emit?.mode === 'changelog') {
-    throw new EngineError('NOT_IMPLEMENTED', 'EMIT CHANGELOG is not supported by the embedded engine')
+  if (emit?.mode === 'changelog' && windowed) {
+    throw new EngineError(
+      'NOT_IMPLEMENTED',
+      'EMIT CHANGELOG over windows is not supported by the embedded engine',
+    )
   }
   if (emit?.after && emit.after !== 'window_close') {
     throw new EngineError(

@@ -72,11 +72,14 @@ export class SubstreamWindows implements Operator {
       const plain = key.kind === 'column' ? { ...key, path: key.path.slice(-1) } : key
       return { sql: translateExpr(plain, pipe.env), name: known.name }
     })
-    const types = new Map(
-      (await pipe.deps.chdb.describe(`SELECT * FROM ${state.stored()}`)).map((t) => [t.name, t.type]),
-    )
-    const define = (names: string[]) => names.map((name) => `${id(name)} ${types.get(name)}`).join(', ')
+    const define = (names: string[]) => names.map((name) => `${id(name)} ${state.typeOf(name)}`).join(', ')
     const names = keys.map((k) => k.name)
+    if (names.some((name) => state.typeOf(name).includes('Nullable('))) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'PARTITION BY of a nullable column over windows is not supported',
+      )
+    }
     const marks = await pipe.table(
       `marks${number}`,
       `(${define(names)}, top SimpleAggregateFunction(max, Int64)) ENGINE = AggregatingMergeTree ORDER BY (${names.join(', ')}) ${TOKENS}`,
@@ -130,6 +133,11 @@ export class SubstreamWindows implements Operator {
   async settle(batch: Batch): Promise<void> {
     if (batch.seq % SWEEP_EVERY !== 0) return
     await this.state.forget(`${this.#identity} IN (${this.#closed(`_seq < ${batch.seq}`)})`)
+    // What the removal before this one has dealt with.
+    await this.pipe.deps.chdb.run(
+      `ALTER TABLE ${this.tables.closing} DELETE WHERE _seq < ${batch.seq - SWEEP_EVERY} SETTINGS mutations_sync = 0`,
+      { format: 'Null' },
+    )
   }
 
   private get names(): string[] {
@@ -137,7 +145,7 @@ export class SubstreamWindows implements Operator {
   }
 
   get #identity(): string {
-    return `(_wend, ${this.state.keys.map(id).join(', ')})`
+    return this.state.identity!
   }
 
   #closed(condition: string): string {

@@ -174,7 +174,7 @@ describe('windows', () => {
 
   it('need a window in GROUP BY', async () => {
     await expect(bench.query('SELECT k, count() FROM tumble(w7, ts, 5s) GROUP BY k')).rejects.toMatchObject({
-      code: 2522,
+      code: 2002,
     })
   })
 })
@@ -211,6 +211,33 @@ describe('global aggregation', () => {
     await send([0, 'b', 7])
     expect((await tail.take(3)).slice(2)).toEqual([['b', 7]])
     await tail.stop()
+  })
+
+  it('ON UPDATE shows the group of NULL too', async () => {
+    await bench.stream('gn', { k: 'nullable(string)' })
+    const tail = await bench.query('SELECT k, count() FROM gn GROUP BY k EMIT ON UPDATE')
+    await bench.insert('gn', [{ k: null }])
+    expect(await tail.take(1)).toEqual([[null, '1']])
+    await tail.stop()
+  })
+
+  it('CHANGELOG takes back what was said before', async () => {
+    const send = await events('gc')
+    const tail = await bench.query(
+      'SELECT k, _tp_delta, sum(v) AS s FROM gc GROUP BY k EMIT CHANGELOG PERIODIC 50ms',
+    )
+    expect(tail.query.columns.map((c) => c.name)).toEqual(['k', '_tp_delta', 's'])
+    await send([0, 'a', 1], [0, 'b', 2])
+    expect((await tail.take(2)).map(String).sort()).toEqual(['a,1,1', 'b,1,2'])
+    await send([0, 'b', 5])
+    expect((await tail.take(4)).slice(2)).toEqual([
+      ['b', -1, '2'],
+      ['b', 1, '7'],
+    ])
+    await tail.stop()
+    await expect(bench.query('SELECT k, count() FROM gc GROUP BY k EMIT CHANGELOG')).rejects.toMatchObject({
+      code: 80,
+    })
   })
 
   it('counts everything from the earliest row at once, then goes on', async () => {

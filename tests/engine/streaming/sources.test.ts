@@ -87,6 +87,24 @@ describe('dedup', () => {
     await two.stop()
   })
 
+  it('DISTINCT gives a row once, NULL included', async () => {
+    await bench.stream('dist', { k: 'nullable(string)', v: 'int32' })
+    const tail = await bench.query('SELECT DISTINCT k FROM dist WHERE v > 0')
+    await bench.insert('dist', [
+      { k: 'a', v: 1 },
+      { k: null, v: 1 },
+      { k: 'a', v: 2 },
+    ])
+    await tail.take(2)
+    await bench.insert('dist', [
+      { k: null, v: 1 },
+      { k: 'b', v: 0 },
+      { k: 'c', v: 1 },
+    ])
+    expect(await tail.take(3)).toEqual([['a'], [null], ['c']])
+    await tail.stop()
+  })
+
   it('works below a window', async () => {
     await bench.stream('dw', { id: 'string', ts: "datetime64(3, 'UTC')" })
     const tail = await bench.query('SELECT count() FROM tumble(dedup(dw, id), ts, 5s) GROUP BY window_start')

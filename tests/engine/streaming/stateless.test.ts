@@ -105,7 +105,7 @@ describe('tail queries', () => {
     const fails = (sql: string) => expect(bench.query(sql)).rejects
     await fails('SELECT v FROM s4 EMIT PERIODIC 1s').toMatchObject({ code: 80 })
     await fails('SELECT lag(v) FROM s4').toMatchObject({ code: 48 })
-    await fails('SELECT DISTINCT v FROM s4').toMatchObject({ code: 48 })
+    await fails('SELECT v FROM s4 LIMIT 1 BY v').toMatchObject({ code: 48 })
     await fails('SELECT nope FROM s4').toMatchObject({ code: 47 })
     await fails('SELECT v FROM s4 ORDER BY v').toMatchObject({ code: 48 })
   })
