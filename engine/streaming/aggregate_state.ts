@@ -6,8 +6,8 @@ import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { over } from './project.js'
-
 import { functionsOf } from './syntax.js'
+
 /** Batch that last touched a group. */
 const SEQ = '_seq'
 /** Raised when all open groups were closed at once: groups of an older epoch are over. */
@@ -31,10 +31,10 @@ export class AggregateState {
   readonly columns: OutputColumn[] = []
   readonly split: AggregateSplit
   epoch = 0
-  #table = ''
   /** Emissions so far. */
   version = 0
   readonly #countsEmissions: boolean
+  #table = ''
   #names: string[] = []
   readonly #types = new Map<string, string>()
 
@@ -45,9 +45,9 @@ export class AggregateState {
     source: Source,
     readonly extras: ExtraColumn[],
   ) {
+    this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
     this.split = splitAggregate({ ...(over(select, source.sample()) as Select) }, pipe.env)
   }
-    this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
 
   static async create(
     pipe: Pipe,
@@ -120,6 +120,15 @@ export class AggregateState {
     return `(SELECT * FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch})`
   }
 
+  /** The next emission: the answer for the groups that satisfy the condition. Nothing, where they are counted and there are none. */
+  async emit(condition: string, order?: Expr[]): Promise<Delta | undefined> {
+    if (this.#countsEmissions && (await this.rows('1', `(${condition}) LIMIT 1`)).length === 0)
+      return undefined
+    const delta = await this.answer(condition, order)
+    this.version++
+    return delta
+  }
+
   /** The answer for the groups that satisfy the condition. */
   answer(condition: string, order?: Expr[]): Promise<Delta> {
     return this.answerOver(this.partials(condition).sql, order)
@@ -132,18 +141,10 @@ export class AggregateState {
     const having = this.keys.length === 0 ? { having: both(ROWS, final.having) } : {}
     const orderBy =
       order && !final.orderBy ? { orderBy: order.map((expr) => ({ expr, descending: false })) } : {}
+    this.pipe.emitVersion = this.version
     const translated = await this.pipe.translate({ ...final, ...having, ...orderBy })
     return { sql: `(${translated.sql})`, columns: this.columns.map((c) => c.name) }
   }
-  /** The next emission: the answer for the groups that satisfy the condition. Nothing, where they are counted and there are none. */
-  async emit(condition: string, order?: Expr[]): Promise<Delta | undefined> {
-    if (this.#countsEmissions && (await this.rows('1', `(${condition}) LIMIT 1`)).length === 0)
-      return undefined
-    const delta = await this.answer(condition, order)
-    this.version++
-    return delta
-  }
-
 
   /** Removes groups that no answer will need. Runs in the background. */
   async forget(condition: string): Promise<void> {
@@ -156,7 +157,6 @@ export class AggregateState {
   async rows(columns: string, condition: string): Promise<unknown[][]> {
     return this.pipe.deps.chdb.rows(
       `SELECT ${columns} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition}`,
-    this.pipe.emitVersion = this.version
     )
   }
 

@@ -110,11 +110,11 @@ class Builder {
       terms,
     }
     const { source } = await this.from(select.from, place)
-    if (isAggregation(select, this.pipe.env)) return this.#aggregate(select, source)
     const trimmed = {
       ...select,
       with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
     }
+    if (isAggregation(select, this.pipe.env)) return this.#aggregate(trimmed, source)
     if (select.orderBy) throw unsupported('ORDER BY in a streaming query without aggregation')
     refuseEmit(select.emit)
     const { distinct, ...plain } = trimmed
