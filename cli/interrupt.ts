@@ -1,11 +1,19 @@
+/** A terminal and a wrapper such as npx may both deliver the same Ctrl-C. */
+const SAME_PRESS_MS = 500
+
 /**
  * One AbortSignal per run, fired by the first Ctrl-C (or SIGTERM): the command finishes the batch in flight and
  * says how to resume. A second Ctrl-C ends the process at once.
  */
 export function interruptSignal(): { signal: AbortSignal; dispose(): void } {
   const controller = new AbortController()
+  let pressed = 0
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
+    if (controller.signal.aborted) {
+      if (performance.now() - pressed > SAME_PRESS_MS) process.exit(name === 'SIGINT' ? 130 : 143)
+      return
+    }
+    pressed = performance.now()
     controller.abort(new Error(`stopped by ${name}`))
   }
   process.on('SIGINT', onSignal)

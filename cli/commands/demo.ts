@@ -9,7 +9,7 @@ import { ensureTopics } from '../../bootstrap/topics.js'
 import type { ProtonClient } from '../../driver/index.js'
 import { action, type Context } from '../context.js'
 import { type DemoPipeline, feedLists, feedScans, readCounts } from '../demo/pipeline.js'
-import { ANY_PORTS, bringUp, takeDown } from '../embedded/lifecycle.js'
+import { ANY_PORTS, bringUp, killNow, takeDown } from '../embedded/lifecycle.js'
 import type { Output } from '../output.js'
 import { packageRoot } from '../package_root.js'
 import { openProject } from '../target.js'
@@ -28,10 +28,13 @@ export function registerDemo(program: Command): void {
           target: 'embedded',
         }
         const started = performance.now()
+        const leaveNothing = () => killNow(context.stateDir)
+        if (!options.keep) process.once('exit', leaveNothing)
         try {
           await runDemo(context, started)
         } finally {
           if (!options.keep) await takeDown(context.stateDir)
+          process.off('exit', leaveNothing)
         }
         whatNext(context, options.keep ?? false)
       }),

@@ -46,7 +46,7 @@ export function registerStatus(program: Command): void {
                 right('lag'),
                 right('rows in'),
                 right('rows out'),
-                { title: 'last error' },
+                { title: 'last error', maxWidth: 40 },
               ],
               views.map((view) => [
                 view.name,
@@ -57,6 +57,10 @@ export function registerStatus(program: Command): void {
                 view.lastError,
               ]),
             )
+          }
+          for (const { name, lastError } of views.filter((view) => view.lastError !== '')) {
+            output.line()
+            output.line(`${output.color('red', name)}: ${lastError}`)
           }
           const byName = new Map(views.map((view) => [view.name, view]))
           output.line()

@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type DaemonFiles, readReady, startDaemon, stopDaemon } from './daemon_process.js'
+import {
+  type DaemonFiles,
+  killDaemon,
+  makeFolder,
+  readReady,
+  startDaemon,
+  stopDaemon,
+} from './daemon_process.js'
 
 /** What the engine's process announces. */
 export interface EngineReady {
@@ -89,9 +96,10 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
   const files = stateFiles(options.stateDir)
   let { engine, gateway } = running(options.stateDir)
   const started = engine === undefined || gateway === undefined
+  const startsEngine = engine === undefined
   if (!engine) {
     options.onStep?.('starting the embedded engine')
-    await mkdir(options.stateDir, { recursive: true })
+    makeFolder(options.stateDir)
     const { gateway: _, ...ports } = options.ports
     await writeFile(
       files.engineConfig,
@@ -117,9 +125,20 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
         ...['udf', 'serve', '--port', String(options.ports.gateway), '--ready-file', files.gateway.ready],
       ],
       { UDF_GATEWAY_KEY: process.env.UDF_GATEWAY_KEY || gatewayKey(options.stateDir) },
-    )
+    ).catch(async (error: unknown) => {
+      // Half of it is of no use: views would wait for functions that nobody answers.
+      if (startsEngine) await stopDaemon(files.engine)
+      throw error
+    })
   }
   return { engine, gateway, started }
+}
+
+/** Both at once, for a process that is itself ending. What the engine stored is safe; a next start recovers it. */
+export function killNow(stateDir: string): void {
+  const files = stateFiles(stateDir)
+  killDaemon(files.gateway)
+  killDaemon(files.engine)
 }
 
 /** Stops both; the gateway first, so that it can still save its cache. True if anything ran. */
