@@ -1,3 +1,5 @@
+import { UserError } from '../dialect/user_error.js'
+
 /** A terminal and a wrapper such as npx may both deliver the same Ctrl-C. */
 const SAME_PRESS_MS = 500
 
@@ -14,7 +16,11 @@ export function interruptSignal(): { signal: AbortSignal; dispose(): void } {
       return
     }
     pressed = performance.now()
-    controller.abort(new Error(`stopped by ${name}`))
+    controller.abort(
+      new UserError('INTERRUPTED', `Stopped by ${name === 'SIGINT' ? 'Ctrl-C' : name}.`, {
+        suggestion: 'The same command again goes on: what is done already is not repeated.',
+      }),
+    )
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)

@@ -61,10 +61,13 @@ async function runDemo(context: Context, started: number): Promise<void> {
     )
     const plan = planDeployment(deployment, live)
     const bar = output.progress('deploying', plan.operations.length)
-    await applyPlan(plan, client, { signal }, (event) => {
-      if (event.type === 'done') bar.update(event.index)
-    })
-    bar.stop()
+    try {
+      await applyPlan(plan, client, { signal }, (event) => {
+        if (event.type === 'done') bar.update(event.index)
+      })
+    } finally {
+      bar.stop()
+    }
     step(`flagship deployed: ${plan.operations.length} objects`)
 
     const demo: DemoPipeline = {

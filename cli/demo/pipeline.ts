@@ -44,6 +44,8 @@ export async function feedLists(
       file: join(demo.fixtures, file),
       signal: demo.signal,
     })
+    // A feeder that is interrupted ends in order, with what it has; for the demo that is no result.
+    demo.signal.throwIfAborted()
     expected += summary.valid
     onFed(list, summary.written)
   }
@@ -62,6 +64,7 @@ export async function feedScans(demo: DemoPipeline): Promise<number> {
     brokers: demo.brokers.split(','),
     signal: demo.signal,
   })
+  demo.signal.throwIfAborted()
   await waitFor(demo, 'the scans to pass through the pipeline', async () => {
     const { client } = demo
     if ((await count(client, 'trending_categorized')) < summary.written) return false
