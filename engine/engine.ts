@@ -13,6 +13,7 @@ import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
 import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
+import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
 import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
@@ -137,6 +138,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
 
   const udfs = await openUdfRegistry({ dir: join(dir, 'udf'), timeLimitMs: options.udfTimeLimitMs })
   closers.add(() => udfs.close())
+  await forgetUnfinishedInserts(join(dir, 'store'))
   const chdb = await openChdb({
     dir: join(dir, 'store'),
     connectionArgs: udfs.connectionArgs,

@@ -101,6 +101,7 @@ export class Deployment {
   async stop(): Promise<void> {
     await this.client.close()
     await takeDown(this.stateDir)
+    if (process.env.FAULT_KEEP) return console.log(`kept ${this.stateDir}`)
     rmSync(this.stateDir, { recursive: true, force: true })
   }
 }
