@@ -15,21 +15,23 @@ import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_st
 import { joinCondition } from './join_keys.js'
 import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
+import { Limit, LimitBy } from './limit.js'
+import { LookBack, looksBack } from './look_back.js'
 import { everything, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
 import type { Operator, Source } from './operator.js'
 import { walk } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { Project } from './project.js'
-import { withinRange } from './range_join.js'
+import { isRanged, withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
 import {
   groupsByWindow,
   mentions,
-  passesTime,
-  refuseStateful,
+  passedOn,
   tableNames,
   unsupported,
+  withoutOver,
   withSubstreams,
 } from './select_shape.js'
 import { SessionAggregate } from './session_aggregate.js'
@@ -38,7 +40,7 @@ import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
 import { StreamJoin } from './stream_join.js'
 import { SubstreamWindows } from './substream_windows.js'
-import { conjuncts, functionsOf, settingsOf } from './syntax.js'
+import { conjuncts, functionsOf, limitNumber, selectFrom, settingsOf } from './syntax.js'
 import { Union } from './union.js'
 import { WindowAggregate } from './window_aggregate.js'
 import { WindowAssign } from './window_assign.js'
@@ -57,6 +59,8 @@ const VOLATILE = new Set([
   'random_string',
   'generate_uuid',
 ])
+
+type LimitByClause = NonNullable<Select['limitBy']>
 
 /** What is in force at a place of the query tree. */
 interface Place {
@@ -97,11 +101,18 @@ class Builder {
     return new Union(arms)
   }
 
-  async select(select: Select, outer: Place): Promise<Operator> {
-    if (!select.from) throw unsupported('SELECT without FROM as a part of a streaming query')
-    refuseStateful(select)
+  async select(written: Select, outer: Place): Promise<Operator> {
+    const { limit, offset, ...inner } = written
+    const rows = await this.#unlimited(inner, outer)
+    if (!limit && !offset) return rows
+    return Limit.create(this.pipe, rows, limitNumber(offset, 'OFFSET') ?? 0, limitNumber(limit, 'LIMIT'))
+  }
+
+  async #unlimited(written: Select, outer: Place): Promise<Operator> {
+    if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
+    const select = { ...withoutOver(written, this.pipe.env), from: written.from }
     const aliases = tableNames(select.from)
-    const inherited = passesTime(select) ? outer.time : []
+    const inherited = passedOn(outer.time, select)
     const terms = [...conjuncts(select.where), ...conjuncts(select.prewhere)]
     const place: Place = {
       ctes: withCtes(select, outer.ctes),
@@ -115,13 +126,32 @@ class Builder {
       with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
     }
     if (isAggregation(select, this.pipe.env)) return this.#aggregate(trimmed, source)
-    if (select.orderBy) throw unsupported('ORDER BY in a streaming query without aggregation')
     refuseEmit(select.emit)
-    const { distinct, ...plain } = trimmed
-    const rows = await Project.create(this.pipe, plain, source, this.#isCostly(select))
+    const { distinct, limitBy, ...plain } = trimmed
+    if (limitBy && !distinct) return this.#limitBy(plain, limitBy, source)
+    if (limitBy) throw unsupported('LIMIT BY with DISTINCT in a streaming query')
+    const rows = await this.#project(plain, source)
     if (!distinct) return rows
     if (distinct !== true) throw unsupported('DISTINCT ON in a streaming query')
     return Dedup.distinct(this.pipe, rows)
+  }
+
+  #project(select: Select, source: Source): Promise<Operator> {
+    if (!looksBack(select)) return Project.create(this.pipe, select, source, this.#isCostly(select))
+    if (!(source instanceof OperatorSource)) throw unsupported('A function of earlier rows over a join')
+    return LookBack.create(this.pipe, select, source)
+  }
+
+  async #limitBy(select: Select, { limit, offset, by }: LimitByClause, source: Source): Promise<Operator> {
+    const keys = by.map((expr, i): Expr => ({ kind: 'alias', expr, name: `__tp_by${i}` }))
+    const rows = await this.#project({ ...select, columns: [...select.columns, ...keys] }, source)
+    return LimitBy.create(
+      this.pipe,
+      rows,
+      keys.map((_, i) => `__tp_by${i}`),
+      limitNumber(offset, 'OFFSET') ?? 0,
+      limitNumber(limit, 'LIMIT') ?? 0,
+    )
   }
 
   async #aggregate(written: Select, source: Source): Promise<Operator> {
@@ -258,12 +288,24 @@ class Builder {
     const left = await this.from(join.left, place)
     const ranged = { ...join, on: join.on && withinRange(join.on, join, place.settings) }
     const right = await this.#appendSide(join, left, place)
+    if (!right && isRanged(join.on)) throw unsupported('A range join with anything but an append stream')
     if (right && (join.strictness ?? 'all') === 'all') return this.#streamJoin(ranged, left, right)
     const lookup = right ? await this.#sideLookup(ranged, left, right) : await this.#lookup(join, left, place)
     const keepVersions = Number(place.settings.keep_versions ?? KEEP_VERSIONS)
     const kept = await this.#readTwice(left)
+    if (join.strictness === 'asof') await this.#checkAsof(ranged, kept, lookup)
     const source = await EnrichJoin.create(ranged, kept, lookup, keepVersions)
     return { source, side: source.side }
+  }
+
+  /** The nearest row is only known where there are distances. */
+  async #checkAsof(join: Join, left: JoinInput, right: Lookup): Promise<void> {
+    const { inequality } = joinCondition(join, left.side, { relations: [right] })
+    if (!inequality) return
+    const { columns } = await this.pipe.describe(selectFrom(left.source.sample(), [inequality.left]))
+    if (!/^(U?Int|Float|Decimal|Date)/.test(columns[0]!.chType)) {
+      throw new EngineError('BAD_TYPE_OF_FIELD', `ASOF join not supported for type: ${columns[0]!.type}`)
+    }
   }
 
   /** The right side as rows of an append stream; undefined where it is looked up instead. */

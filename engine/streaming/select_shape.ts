@@ -1,18 +1,43 @@
-import type { Select, TableExpr, TableFunction } from '../../dialect/ast.js'
+import type { Expr, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
+import { columnName, isAggregateFunction } from '../../dialect/index.js'
 import { EngineError } from '../errors.js'
-import { fingerprint } from '../planner/walk.js'
-import { functionsOf } from './syntax.js'
+import type { TranslateEnv } from '../planner/index.js'
+import { fingerprint, rewriteExpr } from '../planner/walk.js'
+import { columnsOf } from './syntax.js'
 
-/** Functions whose value depends on rows before: they need memory that a plain SELECT has not. */
-const ORDERED_FUNCTIONS = new Set(['lag', 'lags', 'neighbor', 'row_number', 'running_difference'])
-
-/** Clauses that need memory of earlier rows, and have none here. Throws 48. */
-export function refuseStateful(select: Select): void {
-  for (const name of functionsOf({ ...select, from: undefined, with: [] })) {
-    if (ORDERED_FUNCTIONS.has(name)) throw unsupported(`Function ${name} in a streaming query`)
+/**
+ * Aggregates over `OVER (PARTITION BY keys)` → the same aggregates with PARTITION BY keys of the SELECT, which is what
+ * they mean in a streaming query. Throws 48 where the functions differ in their keys, order or have a frame.
+ */
+export function withoutOver(select: Select, env: TranslateEnv): Select {
+  const isAggregate = (name: string) => isAggregateFunction(name) || env.lookup(name)?.kind === 'aggregate'
+  let keys: Expr[] | undefined
+  let plain = false
+  const rewrite = {
+    expr: (expr: Expr): Expr | undefined => {
+      if (expr.kind !== 'call' || !isAggregate(expr.name.toLowerCase())) return undefined
+      if (expr.over === undefined) plain = true
+      if (typeof expr.over !== 'object' || expr.over.partitionBy.length === 0) return undefined
+      const { over, ...call } = expr
+      if (over.orderBy.length > 0 || over.frame) {
+        throw unsupported('ORDER BY or a frame in a streaming window over aggregation')
+      }
+      if (keys && over.partitionBy.map(fingerprint).join() !== keys.map(fingerprint).join()) {
+        throw unsupported('Different PARTITION BY in one streaming query')
+      }
+      keys = over.partitionBy
+      return { ...call, args: call.args.map((arg) => rewriteExpr(arg, rewrite)) }
+    },
   }
-  if (select.limitBy) throw unsupported('LIMIT BY in a streaming query')
-  if (select.limit || select.offset) throw unsupported('LIMIT inside a streaming subquery or view')
+  const columns = select.columns.map((column) => {
+    const rewritten = rewriteExpr(column, rewrite)
+    return column.kind === 'call' && rewritten !== column
+      ? { kind: 'alias' as const, expr: rewritten, name: columnName(column) }
+      : rewritten
+  })
+  if (!keys) return select
+  if (plain) throw unsupported('Aggregates with and without OVER in one streaming query')
+  return { ...select, columns, partitionBy: keys }
 }
 
 /** PARTITION BY: every key by itself, which for an aggregation without windows is one more key. */
@@ -37,17 +62,18 @@ export function unsupported(what: string): EngineError {
   return new EngineError('NOT_IMPLEMENTED', `${what} is not supported by the embedded engine`)
 }
 
-/** Whether a condition on the output's `_tp_time` is one on the input's. */
-export function passesTime(select: Select): boolean {
-  if (select.groupBy) return false
+/** Those of the conditions on the output's `_tp_time` and `_tp_sn` that are conditions on the input's. */
+export function passedOn(conditions: Expr[], select: Select): Expr[] {
+  if (select.groupBy) return []
+  return conditions.filter((term) => columnsOf(term).every((ref) => keeps(select, ref.path.at(-1)!)))
+}
+
+function keeps(select: Select, name: string): boolean {
   return select.columns.some(
     (c) =>
-      (c.kind === 'star' && !c.except?.includes('_tp_time')) ||
-      (c.kind === 'column' && c.path.at(-1) === '_tp_time') ||
-      (c.kind === 'alias' &&
-        c.name === '_tp_time' &&
-        c.expr.kind === 'column' &&
-        c.expr.path.at(-1) === '_tp_time'),
+      (c.kind === 'star' && name === '_tp_time' && !c.except?.includes(name)) ||
+      (c.kind === 'column' && c.path.at(-1) === name) ||
+      (c.kind === 'alias' && c.name === name && c.expr.kind === 'column' && c.expr.path.at(-1) === name),
   )
 }
 

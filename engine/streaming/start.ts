@@ -7,53 +7,43 @@ import type { Pipe } from './pipe.js'
 import { isKeyed, type Start } from './scan.js'
 import { columnsOf } from './syntax.js'
 
-const TIME_BOUNDS = new Set(['>', '>=', '<', '<=', '='])
+const COMPARISONS = new Set(['>', '>=', '<', '<=', '=', '!='])
+
+/** Columns that tell where in a stream a row is. */
+const POSITIONS = ['_tp_time', '_tp_sn']
 
 /**
- * The conditions on `_tp_time` among the terms of a WHERE, with the column unqualified. A lower bound makes
- * the scan begin in the past; `qualified`: a plain `_tp_time` is another relation's (DIALECT §3: "WHERE _tp_time >= X on the stream rewinds").
+ * The comparisons of `_tp_time` and `_tp_sn` with constants among the terms of a WHERE, with the column unqualified.
+ * Any of them makes the scan begin in the past (Proton's EventPredicateVisitor). `qualified`: a plain name is
+ * another relation's.
  */
 export function timeConditions(terms: Expr[], aliases: string[], qualified = false): Expr[] {
   const result: Expr[] = []
   for (const term of terms) {
-    if (term.kind === 'binary' && TIME_BOUNDS.has(term.op)) {
+    if (term.kind === 'binary' && COMPARISONS.has(term.op)) {
       const [left, right] = [
-        eventTime(term.left, aliases, qualified),
-        eventTime(term.right, aliases, qualified),
+        position(term.left, aliases, qualified),
+        position(term.right, aliases, qualified),
       ]
-      if (left && isConstant(term.right)) result.push({ ...term, left: TP_TIME })
-      else if (right && isConstant(term.left)) result.push({ ...term, right: TP_TIME })
-    } else if (
-      term.kind === 'between' &&
-      !term.not &&
-      eventTime(term.expr, aliases, qualified) &&
-      isConstant(term.low)
-    ) {
-      result.push({ ...term, expr: TP_TIME })
+      if (left && isConstant(term.right)) result.push({ ...term, left })
+      else if (right && isConstant(term.left)) result.push({ ...term, right })
+    } else if (term.kind === 'between' && !term.not && isConstant(term.low)) {
+      const expr = position(term.expr, aliases, qualified)
+      if (expr) result.push({ ...term, expr })
     }
   }
   return result
 }
 
-const TP_TIME: Expr = { kind: 'column', path: ['_tp_time'] }
-
-function eventTime(expr: Expr, aliases: string[], qualified: boolean): boolean {
-  if (expr.kind !== 'column' || expr.path.at(-1) !== '_tp_time') return false
-  return expr.path.length === 1 ? !qualified : aliases.includes(expr.path.at(-2)!)
+function position(expr: Expr, aliases: string[], qualified: boolean): Expr | undefined {
+  const name = expr.kind === 'column' ? expr.path.at(-1)! : ''
+  if (expr.kind !== 'column' || !POSITIONS.includes(name)) return undefined
+  const here = expr.path.length === 1 ? !qualified : aliases.includes(expr.path.at(-2)!)
+  return here ? { kind: 'column', path: [name] } : undefined
 }
 
 function isConstant(expr: Expr): boolean {
   return columnsOf(expr).length === 0
-}
-
-/** Whether one of the conditions bounds `_tp_time` from below. */
-function isLowerBound(term: Expr): boolean {
-  if (term.kind === 'between') return true
-  if (term.kind !== 'binary') return false
-  const timeLeft = term.left.kind === 'column'
-  return (
-    term.op === '=' || (timeLeft ? term.op === '>' || term.op === '>=' : term.op === '<' || term.op === '<=')
-  )
 }
 
 /** Where a native stream is read from, and a condition that `seek_to` adds. */
@@ -78,7 +68,7 @@ export async function startOf(
     const backfill = settings.enable_backfill_from_historical_store !== '0'
     return { start: backfill ? { kind: 'snapshot', sn: last } : { kind: 'after', sn: last } }
   }
-  if (!time.some(isLowerBound)) return { start: { kind: 'after', sn: last } }
+  if (time.length === 0) return { start: { kind: 'after', sn: last } }
   const filter = time.map((term) => `(${translateExpr(term, pipe.env)})`).join(' AND ')
   return { start: await firstMatching(pipe, stream, filter) }
 }

@@ -14,7 +14,8 @@ export function column(...path: string[]): ColumnRef {
 }
 
 export function number(value: number): Expr {
-  return { kind: 'literal', type: 'number', text: String(value) }
+  const literal: Expr = { kind: 'literal', type: 'number', text: String(Math.abs(value)) }
+  return value < 0 ? { kind: 'unary', op: '-', expr: literal } : literal
 }
 
 /** `SELECT columns FROM from`. */
@@ -42,7 +43,8 @@ export function intervalMs(expr: Expr): number {
   throw new EngineError('ILLEGAL_TYPE_OF_ARGUMENT', 'An interval such as 5s was expected')
 }
 
-function literalNumber(expr: Expr): number | undefined {
+/** The value of a number, with its sign. */
+export function literalNumber(expr: Expr): number | undefined {
   if (expr.kind === 'unary' && expr.op === '-') {
     const value = literalNumber(expr.expr)
     return value === undefined ? undefined : -value

@@ -172,6 +172,34 @@ describe('windows', () => {
     }
   })
 
+  it('pass through joins, subqueries and CTEs', async () => {
+    await bench.stream('w8', { k: 'string', v: 'int32', ts: "datetime64(3, 'UTC')" })
+    await bench.stream('d8', { k: 'string', name: 'string' })
+    await bench.insert('d8', [{ k: 'a', name: 'A' }])
+    const joined = await bench.query(
+      'SELECT d.name, sum(w.v), window_start FROM tumble(w8, ts, 5s) AS w JOIN table(d8) AS d ON w.k = d.k GROUP BY d.name, window_start, window_end',
+    )
+    const nested = await bench.query(
+      'WITH raw AS (SELECT k, v * 10 AS v, ts FROM w8) SELECT sum(v), emit_version() FROM (SELECT v, window_start, window_end FROM tumble(raw, ts, 5s)) GROUP BY window_start, window_end',
+    )
+    await bench.insert('w8', [
+      { k: 'a', v: 1, ts: '2024-01-01 00:00:01' },
+      { k: 'b', v: 2, ts: '2024-01-01 00:00:02' },
+    ])
+    await bench.insert('w8', [{ k: 'a', v: 3, ts: '2024-01-01 00:00:06' }])
+    await bench.insert('w8', [{ k: 'a', v: 4, ts: '2024-01-01 00:00:11' }])
+    expect(await joined.take(2)).toEqual([
+      ['A', '1', '2024-01-01 00:00:00.000'],
+      ['A', '3', '2024-01-01 00:00:05.000'],
+    ])
+    expect(await nested.take(2)).toEqual([
+      ['30', '0'],
+      ['30', '1'],
+    ])
+    await joined.stop()
+    await nested.stop()
+  })
+
   it('need a window in GROUP BY', async () => {
     await expect(bench.query('SELECT k, count() FROM tumble(w7, ts, 5s) GROUP BY k')).rejects.toMatchObject({
       code: 2002,

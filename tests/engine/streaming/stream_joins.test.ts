@@ -94,6 +94,41 @@ describe('joins of append streams', () => {
     await tail.stop()
   })
 
+  it('take date_diff in ON as left minus right, as Proton does', async () => {
+    const [l, r] = await pair()
+    const tail = await bench.query(
+      `SELECT l.a, r.b FROM ${l} AS l JOIN ${r} AS r ON l.k = r.k AND date_diff('second', l.ts, r.ts) > 0 AND date_diff('second', l.ts, r.ts) < 10`,
+    )
+    await bench.insert(l, [{ k: 'x', a: 1, ts: '2024-01-01 00:00:10' }])
+    await bench.insert(r, [
+      { k: 'x', b: 5, ts: '2024-01-01 00:00:09' },
+      { k: 'x', b: 6, ts: '2024-01-01 00:00:10' },
+      { k: 'x', b: 7, ts: '2024-01-01 00:00:12' },
+    ])
+    expect(await tail.take(1)).toEqual([[1, 5]])
+    await tail.stop()
+  })
+
+  it.each([
+    ["date_diff('second', l.ts, r.ts) > -10 AND date_diff('second', l.ts, r.ts) < -2", 62],
+    ["date_diff('second', l.ts, r.ts) > -10", 62],
+    ["date_diff('second', l.ts, r.ts) BETWEEN -200 AND 200", 62],
+    ["date_diff('hour', l.ts, r.ts) BETWEEN -1 AND 1", 48],
+    ['date_diff_within(0s, l.ts, r.ts)', 457],
+  ])('refuse the range %s', async (range, code) => {
+    const [l, r] = await pair()
+    await expect(
+      bench.query(`SELECT l.a FROM ${l} AS l JOIN ${r} AS r ON l.k = r.k AND ${range}`),
+    ).rejects.toMatchObject({ code })
+  })
+
+  it('ASOF needs a column with distances', async () => {
+    const [l, r] = await pair()
+    await expect(
+      bench.query(`SELECT l.a FROM ${l} AS l ASOF JOIN ${r} AS r ON l.a = r.b AND l.k > r.k`),
+    ).rejects.toMatchObject({ code: 169 })
+  })
+
   it('aggregates over a join, and rewinds each side by its own condition', async () => {
     const [l, r] = await pair()
     await bench.insert(l, [{ k: 'x', a: 1 }])

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Bench } from './harness.js'
+
+let bench: Bench
+
+beforeAll(async () => {
+  bench = await Bench.open()
+})
+afterAll(async () => bench.close())
+
+let count = 0
+
+async function stream(): Promise<string> {
+  const name = `look${++count}`
+  await bench.stream(name, { k: 'string', v: 'int32' })
+  return name
+}
+
+describe('functions of earlier rows', () => {
+  it('look over the bounds of inserts', async () => {
+    const s = await stream()
+    const tail = await bench.query(
+      `SELECT v, lag(v), lag(v, 2, -1), lags(v, 1, 2), neighbor(v, -2, 7), row_number() FROM ${s}`,
+    )
+    await bench.insert(s, [{ k: 'a', v: 1 }])
+    await bench.insert(s, [
+      { k: 'a', v: 2 },
+      { k: 'b', v: 3 },
+    ])
+    expect(await tail.take(3)).toEqual([
+      [1, 0, -1, [0, 0], 7, '1'],
+      [2, 1, -1, [1, 0], 7, '2'],
+      [3, 2, 1, [2, 1], 1, '3'],
+    ])
+    await tail.stop()
+  })
+
+  it('see only rows of their substream, and none that WHERE drops', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT k, v, lag(v) AS last FROM ${s} WHERE v > 0 PARTITION BY k`)
+    await bench.insert(s, [
+      { k: 'a', v: 1 },
+      { k: 'b', v: 10 },
+      { k: 'a', v: -5 },
+    ])
+    await bench.insert(s, [
+      { k: 'b', v: 20 },
+      { k: 'a', v: 2 },
+    ])
+    expect(await tail.take(4)).toEqual([
+      ['a', 1, 0],
+      ['b', 10, 0],
+      ['b', 20, 10],
+      ['a', 2, 1],
+    ])
+    await tail.stop()
+  })
+
+  it('refuse distances that are not constant', async () => {
+    const s = await stream()
+    await expect(bench.query(`SELECT lag(v, v) FROM ${s}`)).rejects.toMatchObject({ code: 48 })
+  })
+})
+
+describe('limits over all batches', () => {
+  it('LIMIT in a subquery counts its rows', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT v * 10 FROM (SELECT v FROM ${s} LIMIT 2 OFFSET 1)`)
+    for (const v of [1, 2, 3, 4]) await bench.insert(s, [{ k: 'a', v }])
+    expect(await tail.take(2)).toEqual([['20'], ['30']])
+    await tail.stop()
+  })
+
+  it('LIMIT BY passes the first rows of a key', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT k, v FROM ${s} LIMIT 1 BY k`)
+    await bench.insert(s, [
+      { k: 'a', v: 1 },
+      { k: 'a', v: 2 },
+      { k: 'b', v: 3 },
+    ])
+    await bench.insert(s, [
+      { k: 'b', v: 4 },
+      { k: 'c', v: 5 },
+    ])
+    expect(await tail.take(3)).toEqual([
+      ['a', 1],
+      ['b', 3],
+      ['c', 5],
+    ])
+    await tail.stop()
+  })
+})
+
+describe('aggregates over a partition', () => {
+  it('are aggregates of substreams', async () => {
+    const s = await stream()
+    const tail = await bench.query(
+      `SELECT k, sum(v) OVER (PARTITION BY k) FROM ${s} GROUP BY k EMIT ON UPDATE`,
+    )
+    await bench.insert(s, [
+      { k: 'a', v: 1 },
+      { k: 'a', v: 2 },
+    ])
+    expect(await tail.take(1)).toEqual([['a', '3']])
+    await tail.stop()
+  })
+})
