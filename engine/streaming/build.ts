@@ -9,7 +9,7 @@ import { Dedup } from './dedup.js'
 import { Difference } from './difference.js'
 import { emptyInbox } from './dry_inbox.js'
 import { type EmitPolicy, emitPolicy, refuseEmit } from './emit.js'
-import { EnrichJoin, type JoinInput, type Lookup } from './enrich_join.js'
+import { EnrichJoin, everything, type JoinInput, knowsKeys, type Lookup } from './enrich_join.js'
 import { GlobalAggregate } from './global_aggregate.js'
 import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_streaming.js'
 import { joinCondition } from './join_keys.js'
@@ -17,7 +17,7 @@ import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
 import { Limit, LimitBy } from './limit.js'
 import { LookBack, looksBack } from './look_back.js'
-import { everything, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
+import { staticLookup, streamLookup, subqueryLookup } from './lookups.js'
 import type { Operator, Source } from './operator.js'
 import { walk } from './operator.js'
 import type { Pipe } from './pipe.js'
@@ -155,11 +155,9 @@ class Builder {
   }
 
   async #aggregate(written: Select, source: Source): Promise<Operator> {
-    const assign = groupsByWindow(written) ? windowBelow(source) : directWindow(source)
-    const session =
-      source instanceof OperatorSource && source.operator instanceof SessionAssign
-        ? source.operator
-        : undefined
+    const below = groupsByWindow(written) ? windowBelow(source) : directWindow(source)
+    const assign = below instanceof WindowAssign ? below : undefined
+    const session = below instanceof SessionAssign ? below : undefined
     const windowed = assign !== undefined || session !== undefined
     const policy = emitPolicy(written.emit, windowed)
     if (written.emit?.mode === 'changelog') return this.#changelog(written, source, policy)
@@ -172,7 +170,7 @@ class Builder {
       return policy.kind === 'on_update' ? Difference.create(this.pipe, answers) : answers
     }
     const { alias } = source as OperatorSource
-    if (session) return SessionAggregate.create(this.pipe, select, session, alias, policy)
+    if (session) return SessionAggregate.create(this.pipe, select, session, source, policy)
     if (!assign) return GlobalAggregate.create(this.pipe, select, source, policy, this.#backfill)
     if (!written.partitionBy) {
       return WindowAggregate.create(this.pipe, select, assign, source, policy, this.#backfill)
@@ -292,7 +290,8 @@ class Builder {
     if (right && (join.strictness ?? 'all') === 'all') return this.#streamJoin(ranged, left, right)
     const lookup = right ? await this.#sideLookup(ranged, left, right) : await this.#lookup(join, left, place)
     const keepVersions = Number(place.settings.keep_versions ?? KEEP_VERSIONS)
-    const kept = await this.#readTwice(left)
+    const known = knowsKeys(left.source, joinCondition(ranged, left.side, { relations: [lookup] }))
+    const kept = known ? left : await this.#readTwice(left)
     if (join.strictness === 'asof') await this.#checkAsof(ranged, kept, lookup)
     const source = await EnrichJoin.create(ranged, kept, lookup, keepVersions)
     return { source, side: source.side }
@@ -412,15 +411,15 @@ class Builder {
 }
 
 /** The windows that a FROM consists of. */
-function directWindow(source: Source): WindowAssign | undefined {
+function directWindow(source: Source): WindowAssign | SessionAssign | undefined {
   const operator = source instanceof OperatorSource ? source.operator : undefined
-  return operator instanceof WindowAssign ? operator : undefined
+  return operator instanceof WindowAssign || operator instanceof SessionAssign ? operator : undefined
 }
 
 /** The windows that reach a FROM through joins and subqueries that keep their rows. */
-function windowBelow(source: Source): WindowAssign | undefined {
-  const visit = (operator: Operator): WindowAssign | undefined => {
-    if (operator instanceof WindowAssign) return operator
+function windowBelow(source: Source): WindowAssign | SessionAssign | undefined {
+  const visit = (operator: Operator): WindowAssign | SessionAssign | undefined => {
+    if (operator instanceof WindowAssign || operator instanceof SessionAssign) return operator
     if (!(operator instanceof Project || operator instanceof Keep || operator instanceof Dedup))
       return undefined
     for (const child of operator.children) {

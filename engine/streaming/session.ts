@@ -32,6 +32,8 @@ export interface Substream {
   /** The largest event time. */
   seen?: number
   session?: Session
+  /** Emissions so far. */
+  emissions?: number
 }
 
 export interface SessionRow {

@@ -29,6 +29,7 @@ export class SessionAssign implements Operator {
   readonly semantic: Semantic
   readonly costly: boolean
   readonly columns: OutputColumn[]
+  #fed: { seq: number; rows: Delta | undefined } | undefined
 
   private constructor(
     readonly child: Operator,
@@ -78,8 +79,14 @@ export class SessionAssign implements Operator {
     return this.withWindows(this.child.sample, '0', '')
   }
 
-  async step(_batch: Batch): Promise<Delta | undefined> {
+  async step(batch: Batch): Promise<Delta | undefined> {
+    if (this.#fed?.seq === batch.seq) return this.#fed.rows
     throw new EngineError('NOT_IMPLEMENTED', 'A session window without aggregation is not supported')
+  }
+
+  /** The batch's rows with their sessions, found by the aggregation. */
+  feed(batch: Batch, rows: Delta | undefined): void {
+    this.#fed = { seq: batch.seq, rows }
   }
 
   /** Rows with the number of their session where the bounds will be. */

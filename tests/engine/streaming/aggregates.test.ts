@@ -370,6 +370,29 @@ describe('session windows', () => {
     await open.stop()
   })
 
+  it('show open sessions on update, and join what they stand beside', async () => {
+    await bench.stream('ss6', { k: 'string', v: 'int32', ts: "datetime64(3, 'UTC')" })
+    await bench.stream('sd6', { k: 'string', name: 'string' })
+    await bench.insert('sd6', [{ k: 'a', name: 'A' }])
+    const updates = await bench.query(
+      'SELECT sum(v), window_end FROM session(ss6, ts, 5m) GROUP BY window_start, window_end EMIT ON UPDATE',
+    )
+    const joined = await bench.query(
+      'SELECT d.name, sum(s.v), emit_version() FROM session(ss6, ts, 5s) AS s JOIN table(sd6) AS d ON s.k = d.k PARTITION BY s.k GROUP BY d.name, window_start, window_end',
+    )
+    await bench.insert('ss6', [{ k: 'a', v: 1, ts: '2024-01-01 00:00:00' }])
+    await bench.insert('ss6', [{ k: 'a', v: 2, ts: '2024-01-01 00:00:03' }])
+    await bench.insert('ss6', [{ k: 'a', v: 4, ts: '2024-01-01 00:01:00' }])
+    expect(await updates.take(3)).toEqual([
+      ['1', '2024-01-01 00:00:00.001'],
+      ['3', '2024-01-01 00:00:03.001'],
+      ['7', '2024-01-01 00:01:00.001'],
+    ])
+    expect(await joined.take(1)).toEqual([['A', '3', '0']])
+    await updates.stop()
+    await joined.stop()
+  })
+
   it('rows that WHERE drops do not extend a session', async () => {
     const send = await events('ss5')
     const tail = await bench.query(
