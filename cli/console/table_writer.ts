@@ -26,6 +26,11 @@ export class TableWriter {
   async row(values: unknown[]): Promise<void> {
     this.rows++
     const cells = values.map(cellText)
+    // A text of several lines in a column of its own (SHOW CREATE) is there to be read, not to be aligned.
+    if (values.length === 1 && typeof values[0] === 'string' && values[0].includes('\n')) {
+      await this.flush()
+      return this.#write(`${values[0].split('\n').map(cellText).join('\n')}\n`)
+    }
     if (this.#widths) return this.#write(`${this.#line(cells)}\n`)
     this.#sample.push(cells)
     if (this.#sample.length >= SAMPLE_ROWS) await this.flush()
