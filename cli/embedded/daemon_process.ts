@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../../dialect/user_error.js'
@@ -177,6 +178,15 @@ export async function stopDaemon(files: DaemonFiles): Promise<boolean> {
   }
   rmSync(files.ready, { force: true })
   return true
+}
+
+/** Whether nothing listens on a port of this machine. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 /** At once and without a word; for a process that is itself ending. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   type DaemonFiles,
+  isFree,
   killDaemon,
   makeFolder,
   readReady,
@@ -51,6 +52,7 @@ export function stateFiles(stateDir: string) {
   return {
     engineDir: join(stateDir, 'engine'),
     engineConfig: join(stateDir, 'engine.config.json'),
+    ports: join(stateDir, 'ports.json'),
     gatewayKey: join(stateDir, 'gateway.key'),
     history: join(stateDir, 'history'),
     rejects: join(stateDir, 'rejects'),
@@ -91,16 +93,48 @@ export interface UpOptions {
   onStep?: (text: string) => void
 }
 
+/**
+ * Free ports that a folder was given once, it is given again, as long as they are free: external streams and remote
+ * functions hold the addresses of the broker and the gateway.
+ */
+async function settlePorts(stateDir: string, asked: Ports): Promise<Ports> {
+  let last: Partial<Ports> = {}
+  try {
+    last = JSON.parse(readFileSync(stateFiles(stateDir).ports, 'utf8')) as Partial<Ports>
+  } catch {
+    // Nothing ran here before.
+  }
+  const settled = { ...asked }
+  for (const name of Object.keys(asked) as (keyof Ports)[]) {
+    const port = last[name]
+    if (asked[name] === 0 && port !== undefined && (await isFree(port))) settled[name] = port
+  }
+  return settled
+}
+
+function rememberPorts(stateDir: string, { engine, gateway }: Embedded): void {
+  const portOf = (url: string) => Number(new URL(url.includes('://') ? url : `kafka://${url}`).port)
+  const ports: Ports = {
+    http: portOf(engine.url),
+    stream: portOf(engine.streamUrl),
+    metrics: portOf(engine.metricsUrl),
+    kafka: portOf(engine.brokers),
+    gateway: portOf(gateway.url),
+  }
+  writeFileSync(stateFiles(stateDir).ports, JSON.stringify(ports))
+}
+
 /** Starts what is not running yet: the engine first, then the gateway, which keeps its cache in the engine. */
 export async function bringUp(options: UpOptions): Promise<Embedded & { started: boolean }> {
   const files = stateFiles(options.stateDir)
   let { engine, gateway } = running(options.stateDir)
   const started = engine === undefined || gateway === undefined
   const startsEngine = engine === undefined
+  const settled = started ? await settlePorts(options.stateDir, options.ports) : options.ports
   if (!engine) {
     options.onStep?.('starting the embedded engine')
     makeFolder(options.stateDir)
-    const { gateway: _, ...ports } = options.ports
+    const { gateway: _, ...ports } = settled
     await writeFile(
       files.engineConfig,
       JSON.stringify({ dir: files.engineDir, ports, readyFile: files.engine.ready }, null, 2),
@@ -122,7 +156,7 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
       compiled('cli/main.js'),
       [
         ...['--project', options.projectDir, '--state', options.stateDir],
-        ...['udf', 'serve', '--port', String(options.ports.gateway), '--ready-file', files.gateway.ready],
+        ...['udf', 'serve', '--port', String(settled.gateway), '--ready-file', files.gateway.ready],
       ],
       { UDF_GATEWAY_KEY: process.env.UDF_GATEWAY_KEY || gatewayKey(options.stateDir) },
     ).catch(async (error: unknown) => {
@@ -131,6 +165,7 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
       throw error
     })
   }
+  if (started) rememberPorts(options.stateDir, { engine, gateway })
   return { engine, gateway, started }
 }
 

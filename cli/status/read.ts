@@ -1,4 +1,4 @@
-import type { ProtonClient } from '../../driver/index.js'
+import { type ProtonClient, quoteStream } from '../../driver/index.js'
 
 /** How a stream does. */
 export interface StreamStatus {
@@ -33,7 +33,14 @@ export async function readStreams(
   intervalMs: number,
   names: string[],
 ): Promise<StreamStatus[]> {
-  if (!embedded) return countRows(client, names)
+  if (!embedded) {
+    const counted: StreamStatus[] = []
+    for (const name of names) {
+      const rows = await countRows(client, name)
+      counted.push({ name, kind: 'stream', rows, rowsPerSecond: 0, bytes: 0, rejected: 0 })
+    }
+    return counted
+  }
   const sql = 'SELECT name, kind, rows, bytes, last_sn, rejected FROM system.stream_metrics ORDER BY name'
   const before = await client.rows<Row>(sql)
   const started = performance.now()
@@ -41,14 +48,20 @@ export async function readStreams(
   const after = await client.rows<Row>(sql)
   const seconds = (performance.now() - started) / 1000
   const last = new Map(before.map((row) => [row.name, Number(row.last_sn)]))
-  return after.map((row) => ({
-    name: String(row.name),
-    kind: String(row.kind),
-    rows: Number(row.rows),
-    rowsPerSecond: Math.max(0, (Number(row.last_sn) - (last.get(row.name) ?? 0)) / seconds),
-    bytes: Number(row.bytes),
-    rejected: Number(row.rejected),
-  }))
+  const streams: StreamStatus[] = []
+  for (const row of after) {
+    const name = String(row.name)
+    streams.push({
+      name,
+      kind: String(row.kind),
+      // What is stored may hold rows that newer ones of their key have replaced: a count sees the newest only.
+      rows: row.kind === 'stream' ? await countRows(client, name) : Number(row.rows),
+      rowsPerSecond: Math.max(0, (Number(row.last_sn) - (last.get(row.name) ?? 0)) / seconds),
+      bytes: Number(row.bytes),
+      rejected: Number(row.rejected),
+    })
+  }
+  return streams
 }
 
 export async function readViews(client: ProtonClient, embedded: boolean): Promise<ViewState[]> {
@@ -67,18 +80,7 @@ export async function readViews(client: ProtonClient, embedded: boolean): Promis
   }))
 }
 
-async function countRows(client: ProtonClient, names: string[]): Promise<StreamStatus[]> {
-  const streams: StreamStatus[] = []
-  for (const name of names) {
-    const [row] = await client.rows<Row>(`SELECT count() AS rows FROM table(${name})`)
-    streams.push({
-      name,
-      kind: 'stream',
-      rows: Number(row?.rows ?? 0),
-      rowsPerSecond: 0,
-      bytes: 0,
-      rejected: 0,
-    })
-  }
-  return streams
+async function countRows(client: ProtonClient, name: string): Promise<number> {
+  const [row] = await client.rows<Row>(`SELECT count() AS rows FROM table(${quoteStream(name)})`)
+  return Number(row?.rows ?? 0)
 }

@@ -100,11 +100,13 @@ export function onState(project: string, state = temporaryFolder()) {
       if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stdout}${stderr}`)
       return JSON.parse(stdout) as T
     },
-    /** The rows of a query. */
+    /** The rows of a query, asked over HTTP as any program may. */
     async rows<T>(sql: string): Promise<T[]> {
-      const { code, stdout, stderr } = await tpctl(['sql', '--format', 'json', '-e', sql])
-      if (code !== 0) throw new Error(`${sql}: ${stderr}`)
-      return stdout
+      const { url } = JSON.parse(readFileSync(join(state, 'engine.json'), 'utf8')) as { url: string }
+      const answer = await fetch(`${url}/?default_format=JSONEachRow`, { method: 'POST', body: sql })
+      const text = await answer.text()
+      if (!answer.ok) throw new Error(`${sql}: ${text}`)
+      return text
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as T)
