@@ -37,11 +37,7 @@ export class DeadLetters {
       { format: 'Null' },
     )
     const letters = new DeadLetters(chdb)
-    for (const [source, count] of await chdb.rows<[string, string]>(
-      `SELECT source, count() FROM ${TABLE} FINAL GROUP BY source`,
-    )) {
-      letters.#counts.set(source, Number(count))
-    }
+    await letters.#recount()
     return letters
   }
 
@@ -60,10 +56,19 @@ export class DeadLetters {
         `'source String, topic String, partition Int32, offset Int64, error String, raw String', ${tag}${rows}${tag})`,
       settings: { max_query_size: 1_000_000_000 },
     })
-    for (const { source } of letters) this.#counts.set(source, (this.#counts.get(source) ?? 0) + 1)
+    await this.#recount()
   }
 
-  /** Since the folder exists, for status; a message met twice may count twice until the next start. */
+  /** Asked of the table, since a message may have been met before: by another query, or before a restart. */
+  async #recount(): Promise<void> {
+    for (const [source, count] of await this.#chdb.rows<[string, string]>(
+      `SELECT source, count() FROM ${TABLE} FINAL GROUP BY source`,
+    )) {
+      this.#counts.set(source, Number(count))
+    }
+  }
+
+  /** Messages of this source that were refused since the folder exists. */
   count(source: string): number {
     return this.#counts.get(source) ?? 0
   }

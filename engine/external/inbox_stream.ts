@@ -48,10 +48,16 @@ export function kafkaSlice(
   declared: string[],
   from: number,
   to: number,
+  only?: ReadonlySet<string>,
 ): Relation {
-  const virtual = VIRTUAL.filter(([name]) => !declared.includes(name)).map(
-    ([name, column]) => `${column} AS ${quoteIdentifier(name)}`,
+  const wanted = (name: string) => only === undefined || only.has(name)
+  const virtual = VIRTUAL.filter(([name]) => !declared.includes(name) && wanted(name)).map(
+    ([name, column]) => `__t.${column} AS ${quoteIdentifier(name)}`,
   )
-  const columns = [...declared.map(quoteIdentifier), ...virtual].join(', ')
-  return { sql: `(SELECT ${columns} FROM ${store.slice(stream, from, to).sql})`, columns: declared }
+  const named = declared
+    .filter(wanted)
+    .map((name) => `__t.${quoteIdentifier(name)} AS ${quoteIdentifier(name)}`)
+  const show = [...named, ...virtual]
+  const { sql } = store.slice(stream, from, to, { show: show.length > 0 ? show : ['1'] })
+  return { sql, columns: declared }
 }

@@ -78,7 +78,7 @@ class Sources implements ExternalSources {
     let closed = false
     return {
       stream: inbox.stream,
-      slice: (from, to) => inbox.slice(from, to),
+      slice: (from, to, only) => inbox.slice(from, to, only),
       trim: (upTo) => inbox.trim(upTo),
       lag: () => inbox.lag(),
       lastError: () => inbox.lastError(),

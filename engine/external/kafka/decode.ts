@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /** A message as the consumer gives it. */
 export interface RawMessage {
   partition: number
@@ -20,35 +22,35 @@ export const HIDDEN_COLUMNS = [
 
 export type Decoded =
   /** One line of JSONEachRow per row, with the hidden columns spliced in. */
-  { rows: string[] } | { error: string }
+  | { rows: string[] }
+  /** The store has to parse the message itself. */
+  | { foreign: true }
+  | { error: string }
 
-/** How messages of a data format become JSONEachRow lines; undefined: the store parses the format itself. */
-export function decoderOf(
-  dataFormat: string,
-  columns: { name: string }[],
-): ((message: RawMessage) => Decoded) | undefined {
-  switch (dataFormat.toLowerCase()) {
-    case 'jsoneachrow':
-      return decodeJson
-    case 'rawblob':
-    case 'rawstring':
-    case 'lineasstring':
-      return (message) => ({
-        rows: [
-          splice(
-            message,
-            `{${JSON.stringify(columns[0]!.name)}:${JSON.stringify(message.value?.toString('utf8') ?? '')}}`,
-          ),
-        ],
-      })
-    default:
-      return undefined
+/** Formats in which a message is the value of the only column, whatever its bytes. */
+export function isRaw(dataFormat: string): boolean {
+  return /^(rawblob|rawstring|lineasstring)$/i.test(dataFormat)
+}
+
+/** How messages of a data format become JSONEachRow lines, where they do. */
+export function decoderOf(dataFormat: string, columns: { name: string }[]): (message: RawMessage) => Decoded {
+  if (isRaw(dataFormat)) return (message) => decodeRaw(message, columns[0]!.name)
+  const decode = dataFormat.toLowerCase() === 'jsoneachrow' ? decodeJson : () => ({ foreign: true as const })
+  return (message) => {
+    if (message.value === null || message.value.length === 0) return { error: 'The message is empty' }
+    return isUtf8(message.value) ? decode(message) : { error: 'The message is not valid UTF-8' }
   }
+}
+
+function decodeRaw(message: RawMessage, column: string): Decoded {
+  const value = message.value ?? Buffer.alloc(0)
+  if (!isUtf8(value)) return { foreign: true }
+  return { rows: [splice(message, `{${JSON.stringify(column)}:${JSON.stringify(value.toString('utf8'))}}`)] }
 }
 
 /** One object, several objects one after another, or an array of objects. */
 function decodeJson(message: RawMessage): Decoded {
-  const text = message.value?.toString('utf8').trim() ?? ''
+  const text = message.value!.toString('utf8').trim()
   if (text === '') return { error: 'The message is empty' }
   const objects = splitObjects(text)
   if (typeof objects === 'string') return { error: objects }

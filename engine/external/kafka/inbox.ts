@@ -105,7 +105,7 @@ export async function attachKafka(
   const declared = object.columns.map((column) => column.name)
   return {
     stream,
-    slice: (from, to): Relation => kafkaSlice(deps.store, stream, declared, from, to),
+    slice: (from, to, only): Relation => kafkaSlice(deps.store, stream, declared, from, to, only),
     trim: (upTo) => deps.store.trim(stream, Math.min(upTo, savedUpTo)),
     lag() {
       const ends = reader.ends()

@@ -2,7 +2,7 @@ import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import type { StreamObject, StreamStore } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
 import type { DeadLetter } from '../dead_letters.js'
-import { decoderOf, HIDDEN_COLUMNS, type RawMessage } from './decode.js'
+import { decoderOf, HIDDEN_COLUMNS, isRaw, type RawMessage } from './decode.js'
 
 export interface LoaderOptions {
   store: StreamStore
@@ -18,7 +18,7 @@ export interface LoaderOptions {
 /** Rows of one append: bounds the memory of a batch and the cost of finding one bad row in it. */
 const MAX_ROWS = 20_000
 const MAX_BYTES = 8 << 20
-/** Messages of a format that the store parses itself go in one statement, as a UNION. */
+/** Messages that the store parses itself go in one statement, as a UNION. */
 const MAX_FOREIGN = 100
 
 const READ_SETTINGS = {
@@ -28,10 +28,10 @@ const READ_SETTINGS = {
   input_format_json_read_numbers_as_strings: 1,
 } as const
 
-/** An entry of a batch: the message, and its rows where they are known before the store reads them. */
+/** An entry of a batch: the message, and its rows unless the store has to find them itself. */
 interface Entry {
   message: RawMessage
-  rows: string[]
+  rows?: string[]
 }
 
 /** Puts messages into an inbox in offset order. What does not parse goes to the dead letters, and blocks nothing. */
@@ -40,32 +40,31 @@ export async function loadMessages(messages: RawMessage[], options: LoaderOption
   const entries: Entry[] = []
   const rejected: DeadLetter[] = []
   for (const message of messages) {
-    if (!decode) {
-      entries.push({ message, rows: [] })
-      continue
-    }
     const decoded = decode(message)
     if ('error' in decoded) rejected.push(letter(message, decoded.error, options))
-    else entries.push({ message, rows: decoded.rows })
+    else entries.push({ message, rows: 'rows' in decoded ? decoded.rows : undefined })
   }
   await options.reject(rejected)
-  for (const portion of portions(entries, decode === undefined)) await appendPortion(portion, options)
+  for (const portion of portions(entries)) await appendPortion(portion, options)
 }
 
-function* portions(entries: Entry[], foreign: boolean): Generator<Entry[]> {
+/** Neighbours that go in one append: bounded in rows and bytes, and either all parsed here or none. */
+function* portions(entries: Entry[]): Generator<Entry[]> {
   let portion: Entry[] = []
   let rows = 0
   let bytes = 0
   for (const entry of entries) {
-    portion.push(entry)
-    rows += foreign ? 1 : entry.rows.length
-    bytes += entry.message.value?.length ?? 0
-    if (rows >= (foreign ? MAX_FOREIGN : MAX_ROWS) || bytes >= MAX_BYTES) {
+    const foreign = entry.rows === undefined
+    const full = rows >= (foreign ? MAX_FOREIGN : MAX_ROWS) || bytes >= MAX_BYTES
+    if (portion.length > 0 && (full || foreign !== (portion[0]!.rows === undefined))) {
       yield portion
       portion = []
       rows = 0
       bytes = 0
     }
+    portion.push(entry)
+    rows += entry.rows?.length ?? 1
+    bytes += entry.message.value?.length ?? 0
   }
   if (portion.length > 0) yield portion
 }
@@ -91,8 +90,9 @@ async function append(entries: Entry[], options: LoaderOptions): Promise<void> {
     ...options.columns.map((column) => column.name),
     ...HIDDEN_COLUMNS.map((column) => column.name),
   ]
-  if (entries.every((entry) => entry.rows.length > 0)) {
-    const text = entries.map((entry) => entry.rows.join('\n')).join('\n')
+  if (entries[0]!.rows !== undefined) {
+    const text = entries.flatMap((entry) => entry.rows ?? []).join('\n')
+    if (text === '') return
     await options.store.append(options.inbox, {
       kind: 'data',
       format: 'JSONEachRow',
@@ -102,9 +102,7 @@ async function append(entries: Entry[], options: LoaderOptions): Promise<void> {
     })
     return
   }
-  const foreign = entries.filter((entry) => entry.rows.length === 0 && entry.message.value !== null)
-  if (foreign.length === 0) return
-  const select = foreign.map((entry) => foreignSelect(entry.message, options)).join(' UNION ALL ')
+  const select = entries.map((entry) => foreignSelect(entry.message, options)).join(' UNION ALL ')
   await options.store.append(options.inbox, { kind: 'select', select, columns })
 }
 
@@ -125,6 +123,11 @@ function foreignSelect(message: RawMessage, options: LoaderOptions): string {
     `${quoteString(message.key?.toString('utf8') ?? '')} AS __key`,
     `CAST(map(${headers.join(', ')}), 'Map(String, String)') AS __headers`,
   ]
+  if (isRaw(options.dataFormat)) {
+    const [column] = options.columns
+    const value = `CAST(unhex('${message.value!.toString('hex')}'), ${quoteString(column!.chType)})`
+    return `SELECT ${[`${value} AS ${declared[0]}`, ...place].join(', ')}`
+  }
   const data = quoteString(message.value!.toString('utf8'))
   return `SELECT ${[...declared, ...place].join(', ')} FROM format(${quoteIdentifier(options.dataFormat)}, ${quoteString(structure)}, ${data})`
 }

@@ -3,6 +3,7 @@ import { Kafka, type Message, Partitioners, type Producer } from 'kafkajs'
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import type { Chdb, ExternalStreamObject, RowSource } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
+import { isRaw } from './decode.js'
 import { type KafkaSettings, kafkaSettings } from './settings.js'
 
 /** Messages of one produce request. */
@@ -144,11 +145,15 @@ function toMessage(line: string): Message {
 
 /** RawBLOB and its relatives carry the single column's bytes. */
 function storeFormat(dataFormat: string): string {
-  return /^(rawblob|rawstring|lineasstring)$/i.test(dataFormat) ? 'RawBLOB' : dataFormat
+  return isRaw(dataFormat) ? 'RawBLOB' : dataFormat
 }
 
 function sourceSelect(rows: RowSource, object: ExternalStreamObject): string {
-  if (rows.kind === 'select') return rows.select
+  if (rows.kind === 'select') {
+    return rows.picked
+      ? `SELECT ${rows.picked.map(quoteIdentifier).join(', ')} FROM (${rows.select})`
+      : rows.select
+  }
   const types = new Map(object.columns.map((column) => [column.name, column.chType]))
   const structure = rows.columns
     .map((name) => `${quoteIdentifier(name)} ${types.get(name) ?? 'String'}`)
