@@ -7,10 +7,11 @@ import type {
   TableExpr,
   TableFunction,
 } from '../../dialect/ast.js'
+import { isAggregateFunction } from '../../dialect/index.js'
 import type { Catalog } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { substitute } from './translate/sql_function.js'
-import { type Rewrite, rewriteQuery } from './walk.js'
+import { type Rewrite, rewriteQuery, visitExpr } from './walk.js'
 
 export type Leaf = NamedTable | TableFunction
 
@@ -155,7 +156,20 @@ const MAX_VIEW_DEPTH = 64
  * Throws 36 for a missing parameter, 48 for views that contain each other.
  */
 export function expandViews(query: Query, catalog: Catalog, database: string): Query {
-  return expand(windowedCtes(query), catalog, database, [])
+  return expand(windowedCtes(starsOf(query)), catalog, database, [])
+}
+
+/** `SETTINGS asterisk_include_reserved_columns = false`: `*` leaves out what the engine added. */
+function starsOf(query: Query): Query {
+  const setting = query.settings?.find((s) => s.name === 'asterisk_include_reserved_columns')?.value
+  const off =
+    setting?.kind === 'literal' &&
+    (setting.type === 'bool' ? !setting.value : setting.type === 'number' && Number(setting.text) === 0)
+  if (!off) return query
+  return rewriteQuery(query, {
+    expr: (expr) =>
+      expr.kind === 'star' ? { ...expr, except: [...(expr.except ?? []), '_tp_time'] } : undefined,
+  })
 }
 
 type CteList = { kind: 'cte'; name: string; query: Query }[]
@@ -174,8 +188,46 @@ function windowedCtes(query: Query, outer: CteList = []): Query {
   return partsOf(own, {
     query: (inner) =>
       withItems.some((item) => 'query' in item && item.query === inner) ? inner : windowedCtes(inner, ctes),
-    leaf: (leaf) => (leaf.kind === 'table_function' ? cteArguments(leaf, ctes) : undefined),
+    leaf: (leaf) =>
+      leaf.kind === 'table_function' ? (tableOfCte(leaf, ctes) ?? cteArguments(leaf, ctes)) : undefined,
   })
+}
+
+/** `table(cte)` → the CTE with every stream read as a table. Throws 36 where it aggregates, as Proton does. */
+function tableOfCte(table: TableFunction, ctes: CteList): SubqueryTable | undefined {
+  const [arg] = table.args
+  if (table.name.toLowerCase() !== 'table' || arg?.kind !== 'table_arg' || arg.table.kind !== 'table')
+    return undefined
+  const { name } = arg.table
+  const at = name.database === undefined ? ctes.findLastIndex((cte) => cte.name === name.name) : -1
+  if (at < 0) return undefined
+  const query = withEarlier(ctes[at]!.query, ctes.slice(0, at))
+  if (query.kind === 'select' && aggregates(query)) {
+    throw new EngineError('BAD_ARGUMENTS', `Function table cannot read ${name.name}: it aggregates`)
+  }
+  const bounded = rewriteQuery(query, {
+    leaf: (leaf) =>
+      leaf.kind === 'table'
+        ? {
+            kind: 'table_function',
+            name: 'table',
+            args: [{ kind: 'table_arg', table: leaf }],
+            alias: leaf.alias ?? leaf.name.name,
+          }
+        : undefined,
+  })
+  return { kind: 'subquery_table', query: bounded, alias: table.alias ?? name.name }
+}
+
+function aggregates(select: Select): boolean {
+  let found = select.groupBy !== undefined
+  for (const column of select.columns) {
+    visitExpr(column, (expr) => {
+      found ||= expr.kind === 'call' && expr.over === undefined && isAggregateFunction(expr.name)
+      return !found
+    })
+  }
+  return found
 }
 
 function cteArguments(table: TableFunction, ctes: CteList): TableFunction {

@@ -10,6 +10,7 @@ import {
   mergeText,
   modelText,
 } from './translate/aggregates.js'
+import { withArrayMap } from './translate/arrays.js'
 import type { TranslateEnv } from './translate/env.js'
 import { exprText } from './translate/expression.js'
 import { groupKeys, openScope, outputNames } from './translate/query.js'
@@ -283,5 +284,6 @@ function resolveAliases(
     const visible = new Map([...aliases].filter(([name]) => !expr.params.includes(name)))
     return { ...expr, body: resolveAliases(expr.body, visible, columns, open) }
   }
-  return exprParts(expr.kind === 'call' ? withUnitAsText(expr) : expr, go, (query) => query)
+  const resolved = exprParts(expr.kind === 'call' ? withUnitAsText(expr) : expr, go, (query) => query)
+  return resolved.kind === 'call' ? withArrayMap(resolved) : resolved
 }

@@ -79,7 +79,7 @@ interface Base {
   finish?(result: string): string
 }
 
-type BaseBuilder = (args: string[], given: string[], scope: Scope, name: string) => Base
+type BaseBuilder = (args: string[], given: string[], scope: Scope, name: string, call: FunctionCall) => Base
 
 const QUANTILE = /^(?:quantiles?|median)(?:_|$)/
 
@@ -132,8 +132,10 @@ const LOAD_FACTOR = '1000'
 
 /** `min_k(x, k[, context…])` → the k smallest, ascending; with context `[(x, context…), …]`. */
 function extremes(smallest: boolean): BaseBuilder {
-  return (args, given, _scope, name) => {
-    if (given.length === 0 && args.length < 2) throw wrongCount(name, 'at least two')
+  return (written, given, _scope, name, call) => {
+    if (given.length === 0 && written.length < 2) throw wrongCount(name, 'at least two')
+    // A tuple counts as one column of a row: each of the answers is a row.
+    const args = call.args[0]?.kind === 'tuple' ? [`tuple(${written[0]})`, ...written.slice(1)] : written
     const k = given[0] ?? args[1]!
     const context = given.length > 0 ? args.slice(1) : args.slice(2)
     const sort = smallest ? 'arraySort' : 'arrayReverseSort'
@@ -224,6 +226,21 @@ const BASES: Record<string, BaseBuilder> = {
     args: [`toString(${args[0]})`],
     finish: (r) => `arrayStringConcat(${r}, ${given[0] ?? args[1] ?? "','"})`,
   }),
+  xirr: (args, given, _scope, name) => {
+    if (args.length < 2 || args.length > 3) throw wrongCount(name, '2 or 3')
+    const rate = given[0] ?? args[2]
+    const column = (r: string, i: number) => `arrayMap(_t -> _t.${i}, ${r})`
+    return {
+      name: 'groupArray',
+      parameters: [],
+      args: [`tuple(toFloat64(${args[0]}), toDate32(${args[1]}))`],
+      finish: (r) => {
+        const sorted = `arraySort(_t -> _t.2, ${r})`
+        const flows = [column(sorted, 1), column(sorted, 2), ...(rate === undefined ? [] : [rate])]
+        return `financialInternalRateOfReturnExtended(${flows.join(', ')})`
+      },
+    }
+  },
   count_distinct: (args) => ({ name: 'uniqExact', parameters: [], args }),
 }
 
@@ -263,7 +280,7 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
   }
 
   let base =
-    udf?.kind === 'aggregate' ? udfBase(call, texts, udf) : builtinBase(split.base, texts, given, scope)
+    udf?.kind === 'aggregate' ? udfBase(call, texts, udf) : builtinBase(split.base, texts, given, scope, call)
   if (call.distinct) {
     if (split.base === 'count') base = { ...base, name: 'uniqExact' }
     else suffixes.unshift('Distinct')
@@ -284,10 +301,10 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
   }
 }
 
-function builtinBase(name: string, args: string[], given: string[], scope: Scope): Base {
+function builtinBase(name: string, args: string[], given: string[], scope: Scope, call: FunctionCall): Base {
   if (QUANTILE.test(name) && !(name in BASES)) return quantileBase(args, given, name)
   const builder = BASES[name]
-  if (builder) return builder(args, given, scope, name)
+  if (builder) return builder(args, given, scope, name, call)
   const store = toClickHouseFunction(name)
   if (store === undefined) {
     throw new EngineError(

@@ -115,6 +115,14 @@ function selectText(select: Select, outer: Scope, carry: boolean): QueryText {
   return { sql: parts.join(' '), columns: outputs.map((o) => o.name), arrival: carried ? CARRIED : undefined }
 }
 
+function definitionsOf(select: Select): Map<string, Expr> {
+  const named = select.columns.flatMap((c) => (c.kind === 'alias' ? [[c.name, c.expr] as const] : []))
+  return new Map([
+    ...named,
+    ...select.with.flatMap((w) => (w.kind === 'expr' ? [[w.name, w.expr] as const] : [])),
+  ])
+}
+
 /** The names that the clauses of a SELECT can use, and the texts of WITH and FROM. */
 export function openScope(
   select: Select,
@@ -122,7 +130,12 @@ export function openScope(
   carry = false,
 ): { scope: Scope; withParts: string[]; from?: string } {
   const ctes = new Map(outer.ctes)
-  let scope: Scope = { ...emptyScope(outer.env, outer), ctes, aliases: aliasesOf(select) }
+  let scope: Scope = {
+    ...emptyScope(outer.env, outer),
+    ctes,
+    aliases: aliasesOf(select),
+    definitions: definitionsOf(select),
+  }
   const withParts: string[] = []
   for (const item of select.with) {
     if (item.kind !== 'cte') continue

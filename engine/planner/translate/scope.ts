@@ -17,6 +17,8 @@ export interface Scope {
   sources: readonly Source[]
   /** Aliases of the SELECT: `WITH x AS a`, `expr AS a` at any depth. */
   aliases: ReadonlySet<string>
+  /** What the aliases of the columns stand for. */
+  definitions?: ReadonlyMap<string, Expr>
   /** The alias whose definition is being written: inside, the name means the column. */
   defining?: string
   /** Parameters of the lambdas around. */

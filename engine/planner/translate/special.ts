@@ -7,6 +7,7 @@ import {
 } from '../../../dialect/index.js'
 import { quoteString } from '../../chdb/pool.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
+import { isArray } from './arrays.js'
 import { exprText, intervalText, type Mode } from './expression.js'
 import { jsonPathText, parseJsonPath, unquoted } from './json.js'
 import { randomInTypeText } from './random_in_type.js'
@@ -86,7 +87,7 @@ export const SPECIAL: Record<string, Writer> = {
 
   // ---- constructors
   map_cast: (args, scope) =>
-    args.length === 2 && args.every((arg) => arg.kind === 'array')
+    args.length === 2 && args.every((arg) => isArray(arg, scope.definitions))
       ? `mapFromArrays(${texts(args, scope).join(', ')})`
       : `map(${texts(args, scope).join(', ')})`,
   array_cast: (args, scope) => `array(${texts(args, scope).join(', ')})`,

@@ -24,6 +24,36 @@ async function values(select: string, from = 's ORDER BY _tp_sn LIMIT 1') {
   return (await answer(`SELECT ${select} FROM ${from}`)).rows[0]
 }
 
+describe('functions whose meaning depends on their arguments', () => {
+  it('map_cast of two arrays, also by alias and from aggregates', async () => {
+    expect(await values("map_cast(['a', 'b'], [1, 2]), map_cast('a', 1)")).toEqual([{ a: 1, b: 2 }, { a: 1 }])
+    const { rows } = await answer(
+      "SELECT group_array(k) AS ks, group_array(v) AS vs, map_cast(ks, vs) AS m, m['y'] FROM (SELECT 'y' AS k, 7 AS v)",
+    )
+    expect(rows).toEqual([[['y'], [7], { y: 7 }, 7]])
+  })
+
+  it('max_k of a tuple gives rows of one tuple', async () => {
+    const { rows } = await answer(
+      "SELECT max_k((v, k), 2) FROM (SELECT array_join([1, 2, 3]) AS v, 'x' AS k)",
+    )
+    expect(rows).toEqual([[[[[3, 'x']], [[2, 'x']]]]])
+  })
+
+  it('xirr of flows in any order', async () => {
+    const { rows } = await answer(
+      "SELECT xirr(f.1, to_date(f.2), 0.1), xirr(f.1, to_date(f.2)) FROM (SELECT array_join([(3100, '2020-01-18'), (-1000, '2020-01-02'), (-1000, '2020-01-03'), (-1000, '2020-01-05'), (100, '2020-03-09')]) AS f)",
+    )
+    expect(Number((rows[0] as number[])[0])).toBeCloseTo(3.3134334, 5)
+    expect(Number((rows[0] as number[])[1])).toBeCloseTo(3.3134334, 5)
+  })
+
+  it('parameters are read like TSV', async () => {
+    const query = translateQuery(parse('SELECT {x:string}'), env({ lookup, params: { x: 'a\\tb\\\\c\\n' } }))
+    expect(await store.chdb.rows(query.sql)).toEqual([['a\tb\\c\n']])
+  })
+})
+
 describe('types as Proton has them', () => {
   it('literals, casts, times', async () => {
     const { types } = await answer(
