@@ -111,7 +111,7 @@ describe('bad messages', () => {
     expect(await viewError('mv_clean')).toBe('')
   })
 
-  it('by the thousand are no slower than good ones by much', async () => {
+  it('by the thousand are sorted out together', async () => {
     await topic('changed')
     const wrong = range(0, 5_000).map((id) => ({ value: JSON.stringify({ id: `n${id}`, s: 'x' }) }))
     await send('changed', [...wrong, row(1)])
@@ -196,8 +196,14 @@ describe('a topic that changes', () => {
     await send('growing', rows(0, 10))
     await ids('grown', 10)
     await admin.createPartitions({ topicPartitions: [{ topic: 'growing', count: 3 }] })
-    const messages = range(10, 40).map((id) => ({ ...row(id), partition: id % 3 }))
-    await send('growing', messages)
+    // A producer of its own: one that is connected does not know of the new partitions yet.
+    const fresh = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).producer()
+    await fresh.connect()
+    await fresh.send({
+      topic: 'growing',
+      messages: range(10, 40).map((id) => ({ ...row(id), partition: id % 3 })),
+    })
+    await fresh.disconnect()
     expect(await ids('grown', 40)).toEqual(range(0, 40))
   })
 

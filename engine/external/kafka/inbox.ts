@@ -86,6 +86,7 @@ export async function attachKafka(
     next,
     async onBatch({ messages, next: offsets }) {
       await loadMessages(messages, {
+        chdb: deps.chdb,
         store: deps.store,
         inbox: stream,
         source,

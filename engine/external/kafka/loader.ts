@@ -1,10 +1,11 @@
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
-import type { StreamObject, StreamStore } from '../../contracts.js'
+import type { Chdb, StreamObject, StreamStore } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
 import type { DeadLetter } from '../dead_letters.js'
 import { decoderOf, HIDDEN_COLUMNS, isRaw, type RawMessage } from './decode.js'
 
 export interface LoaderOptions {
+  chdb: Chdb
   store: StreamStore
   inbox: StreamObject
   /** The external stream's name, topic and format, for parsing and for dead letters. */
@@ -20,6 +21,9 @@ const MAX_ROWS = 20_000
 const MAX_BYTES = 8 << 20
 /** Messages that the store parses itself go in one statement, as a UNION. */
 const MAX_FOREIGN = 100
+
+/** So many refused messages of a portion are looked into one by one for their own reason. */
+const MAX_EXPLAINED = 20
 
 const READ_SETTINGS = {
   input_format_skip_unknown_fields: 1,
@@ -69,7 +73,7 @@ function* portions(entries: Entry[]): Generator<Entry[]> {
   if (portion.length > 0) yield portion
 }
 
-/** Appends all or, where the store refuses a row, the halves: the bad messages are found in log₂ n steps each. */
+/** Appends all. Where the store refuses rows, their messages are sorted out, and the others are appended. */
 async function appendPortion(entries: Entry[], options: LoaderOptions): Promise<void> {
   try {
     await append(entries, options)
@@ -79,10 +83,71 @@ async function appendPortion(entries: Entry[], options: LoaderOptions): Promise<
       await options.reject([letter(entries[0]!.message, error.message, options)])
       return
     }
+    const refused = entries[0]!.rows === undefined ? [] : await refusedOf(entries, options)
+    if (refused.length > 0) {
+      await options.reject(await explained(refused, options))
+      const good = entries.filter((entry) => !refused.includes(entry))
+      if (good.length > 0) await appendPortion(good, options)
+      return
+    }
+    // The halves: a bad message is found in log₂ n steps.
     const middle = entries.length >> 1
     await appendPortion(entries.slice(0, middle), options)
     await appendPortion(entries.slice(middle), options)
   }
+}
+
+/** The entries of which the store does not read every row, told by one statement that passes over what it cannot read. */
+async function refusedOf(entries: Entry[], options: LoaderOptions): Promise<Entry[]> {
+  const found = await options.chdb.rows<[number, string, string]>(
+    `SELECT __partition, __offset, count() FROM ${parsed(entries, options)} GROUP BY __partition, __offset`,
+    {
+      settings: {
+        ...READ_SETTINGS,
+        input_format_allow_errors_num: 1_000_000,
+        input_format_allow_errors_ratio: 1,
+      },
+    },
+  )
+  const rows = new Map(found.map(([partition, offset, count]) => [`${partition}:${offset}`, Number(count)]))
+  return entries.filter(
+    ({ message, rows: due }) => (rows.get(`${message.partition}:${message.offset}`) ?? 0) < due!.length,
+  )
+}
+
+/** Why each message was refused; where there are many, the later ones are referred to the last that was looked into. */
+async function explained(refused: Entry[], options: LoaderOptions): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = []
+  let reason = ''
+  for (const [i, entry] of refused.entries()) {
+    if (i < MAX_EXPLAINED) reason = await reasonOf(entry, options)
+    const { partition, offset } = refused[MAX_EXPLAINED - 1]?.message ?? entry.message
+    const text =
+      i < MAX_EXPLAINED ? reason : `As partition ${partition}, offset ${offset}, or the like: ${reason}`
+    letters.push(letter(entry.message, text, options))
+  }
+  return letters
+}
+
+async function reasonOf(entry: Entry, options: LoaderOptions): Promise<string> {
+  try {
+    await options.chdb.run(`SELECT * FROM ${parsed([entry], options)}`, {
+      format: 'Null',
+      settings: READ_SETTINGS,
+    })
+    return 'The store refused the message together with others'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** The rows of entries as a table expression. */
+function parsed(entries: Entry[], options: LoaderOptions): string {
+  const structure = [...options.columns, ...HIDDEN_COLUMNS]
+    .map((column) => `${quoteIdentifier(column.name)} ${column.chType}`)
+    .join(', ')
+  const text = entries.flatMap((entry) => entry.rows ?? []).join('\n')
+  return `format(JSONEachRow, ${quoteString(structure)}, ${quoteString(text)})`
 }
 
 async function append(entries: Entry[], options: LoaderOptions): Promise<void> {

@@ -24,6 +24,8 @@ const FETCH_BYTES = 64 << 20
 /** How soon partitions that were added to a topic are noticed. */
 const METADATA_AGE_MS = 10_000
 
+/** How long after a disconnection a crash may still be told. */
+const CRASH_AFTER_MS = 100
 /** Of how many partitions a fetch may be handled together. */
 const MAX_PARTITIONS = 1_000
 
@@ -142,7 +144,10 @@ export class KafkaReader {
     this.#consumer = consumer
     const crashed = new Promise<never>((_, reject) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
-      consumer.on(consumer.events.DISCONNECT, () => reject(new Error('disconnected')))
+      // A crash is told after the disconnection that it leads to, and knows the reason.
+      consumer.on(consumer.events.DISCONNECT, () => {
+        setTimeout(() => reject(new Error('disconnected')), CRASH_AFTER_MS).unref()
+      })
     })
     crashed.catch(() => {})
     // Before the first fetch of every generation: the broker has no offsets of ours to begin at.
