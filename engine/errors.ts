@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   ACCESS_DENIED: [497, 500],
   AUTHENTICATION_FAILED: [516, 403],
   HAVE_DEPENDENT_OBJECTS: [630, 500],
+  AGGREGATE_FUNCTION_THROW: [503, 500],
   UNKNOWN_EXCEPTION: [1002, 500],
   RESOURCE_NOT_INITED: [2003, 500],
   INVALID_DATA: [2504, 500],
@@ -63,6 +64,7 @@ export const ERROR_CODES = {
   UDF_MEMORY_THRESHOLD_EXCEEDED: [2531, 500],
   UDF_INVALID_NAME: [2532, 500],
   UDF_INTERNAL_ERROR: [2533, 500],
+  UDA_NOT_APPLICABLE: [2534, 500],
 } as const satisfies Record<string, readonly [code: number, httpStatus: number]>
 
 export type ErrorName = keyof typeof ERROR_CODES

@@ -24,8 +24,8 @@ import { EngineError } from '../errors.js'
 import { describeQuery } from './describe.js'
 import { bindLeaves, expandViews, type Leaf, viewBody } from './sources.js'
 import type { TranslateEnv } from './translate/env.js'
-import { translateQuery } from './translate/index.js'
-import { dedupRelation, tumbleRelation, windowArguments } from './windows.js'
+import { translateExpr, translateQuery } from './translate/index.js'
+import { checkWindowTime, dedupRelation, tumbleRelation, windowArguments } from './windows.js'
 
 export interface PlannerParts {
   catalog: Catalog
@@ -59,6 +59,7 @@ class BoundedPlanner {
     this.#env = {
       lookup: (name) => parts.udfs.lookup(name),
       params: context.params,
+      bounded: true,
       database: context.database,
       user: context.user,
       arrival: (table: RawTable) => (this.#ordered.has(table.sql) ? '_tp_sn' : undefined),
@@ -132,10 +133,18 @@ class BoundedPlanner {
       )
     }
     const relation = await this.#argument(source.table)
+    if (leaf.name.toLowerCase() === 'tumble') await this.#checkTime(leaf, relation)
     const ordered = this.#ordered.has(relation.sql)
     const result = this.#applied(leaf, relation, ordered)
     if (ordered) this.#ordered.add(result.sql)
     return result
+  }
+
+  async #checkTime(leaf: TableFunction, relation: Relation): Promise<void> {
+    const window = windowArguments(leaf)
+    const time = translateExpr(window.time, this.#env)
+    const [column] = await this.#parts.chdb.describe(`SELECT ${time} FROM ${relation.sql}`)
+    checkWindowTime(leaf.name, column!.type, window)
   }
 
   #applied(leaf: TableFunction, relation: Relation, ordered: boolean): Relation {

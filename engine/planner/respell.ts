@@ -24,6 +24,10 @@ export function respell(error: unknown, query?: string): Error {
     return EngineError.withCode(error.code, error.errorName, message, error)
   }
   const message = respellText(withoutScope(error.message))
+  // Text that is no number: the store tells numbers apart, Proton does not.
+  if (error.code === 72 && /Cannot parse \w+ from string/i.test(message)) {
+    return EngineError.withCode(6, 'CANNOT_PARSE_TEXT', message, error.cause ?? error)
+  }
   return message === error.message
     ? error
     : EngineError.withCode(error.code, error.errorName, message, error.cause ?? error)

@@ -1,4 +1,5 @@
 import type { Expr, IntervalLiteral, TableArg, TableFunction } from '../../dialect/ast.js'
+import { fromClickHouseType, printType } from '../../dialect/index.js'
 import { quoteString } from '../chdb/pool.js'
 import type { Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -46,6 +47,28 @@ export function windowArguments(table: TableFunction): WindowArguments {
     )
   }
   return { source, time, intervals, timezone }
+}
+
+/** Digits of a second that an interval's unit needs in the time. */
+const DIGITS: Record<string, number> = { millisecond: 3, microsecond: 6, nanosecond: 9 }
+
+/** Throws 43 for a time column that is none, 36 for intervals finer than it. Types are the store's. */
+export function checkWindowTime(name: string, chType: string, window: WindowArguments): void {
+  const match = /^(?:Nullable\()?DateTime(?:64\((\d))?/.exec(chType)
+  if (!match) {
+    throw new EngineError(
+      'ILLEGAL_TYPE_OF_ARGUMENT',
+      `Illegal type ${printType(fromClickHouseType(chType))} of the time column of function ${name}. Should be datetime or datetime64`,
+    )
+  }
+  const scale = Number(match[1] ?? 0)
+  const fine = window.intervals.find((interval) => (DIGITS[interval.unit] ?? 0) > scale)
+  if (fine) {
+    throw new EngineError(
+      'BAD_ARGUMENTS',
+      `Illegal interval kind ${fine.unit} for function ${name}: the time column has ${scale} digits of a second`,
+    )
+  }
 }
 
 /** The rows of a relation, each with the `window_start` and `window_end` of its tumbling window, of the time's type. */

@@ -1,6 +1,7 @@
 import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { OutputColumn, Relation } from '../contracts.js'
+import { EngineError } from '../errors.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
 import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
@@ -46,7 +47,17 @@ export class AggregateState {
     readonly extras: ExtraColumn[],
   ) {
     this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
+    const own = [...functionsOf({ ...select, from: undefined })].some((name) => {
+      const target = pipe.env.lookup(name)
+      return target?.kind === 'aggregate' && target.customEmit
+    })
     this.split = splitAggregate({ ...(over(select, source.sample()) as Select) }, pipe.env)
+    if (own && this.split.states.length > 1) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        'User Defined Aggregate function with own emit strategy cannot be used with other aggregate functions',
+      )
+    }
   }
 
   static async create(

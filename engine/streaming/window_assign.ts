@@ -2,7 +2,7 @@ import type { IntervalLiteral, TableFunction } from '../../dialect/ast.js'
 import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { OutputColumn } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import { translateExpr, windowArguments } from '../planner/index.js'
+import { checkWindowTime, translateExpr, windowArguments } from '../planner/index.js'
 import type { Batch, Delta, Operator, Semantic } from './operator.js'
 import type { Pipe } from './pipe.js'
 
@@ -55,12 +55,7 @@ export class WindowAssign implements Operator {
       from: { kind: 'raw_table', ...child.sample },
     })
     const { type, chType } = described.columns[0]!
-    if (!/^DateTime(64)?\b/.test(chType)) {
-      throw new EngineError(
-        'ILLEGAL_TYPE_OF_ARGUMENT',
-        `Illegal type ${type} of the time column of function ${table.name}. Should be datetime or datetime64`,
-      )
-    }
+    checkWindowTime(table.name, chType, window)
     const hop = table.name.toLowerCase() === 'hop'
     const [slide, size] = hop ? window.intervals : [window.intervals[0], window.intervals[0]]
     const sql = new WindowSql(time, chType, slide!, size!, window.timezone)

@@ -280,7 +280,9 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
   }
 
   let base =
-    udf?.kind === 'aggregate' ? udfBase(call, texts, udf) : builtinBase(split.base, texts, given, scope, call)
+    udf?.kind === 'aggregate'
+      ? udfBase(call, texts, udf, scope.env.bounded)
+      : builtinBase(split.base, texts, given, scope, call)
   if (call.distinct) {
     if (split.base === 'count') base = { ...base, name: 'uniqExact' }
     else suffixes.unshift('Distinct')
@@ -322,13 +324,21 @@ function udfBase(
   call: FunctionCall,
   args: string[],
   udf: AggregateUdf,
+  bounded: boolean | undefined,
 ): Base & { notNull: string | undefined } {
+  if (udf.customEmit && bounded) {
+    throw new EngineError(
+      'UDA_NOT_APPLICABLE',
+      'User Defined Aggregate function with own emit strategy cannot be used in non-streaming query',
+    )
+  }
   const { cast, notNull } = aggregateArguments(call.name, args, udf.argTypes)
   return {
     name: 'groupArray',
     parameters: [],
     args: [`tuple(${cast.join(', ')})`],
-    finish: (r) => `${udf.finalName}(${r})`,
+    // With an emit strategy of its own it gives any number of results, each a row.
+    finish: (r) => (udf.customEmit ? `arrayJoin(${udf.finalName}(${r}))` : `${udf.finalName}(${r})`),
     notNull,
   }
 }

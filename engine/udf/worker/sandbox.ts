@@ -10,6 +10,8 @@ import type { Failure, FunctionSpec, ValueType } from './spec.js'
 const UDF_COMPILE_ERROR = 2530
 const UDF_MEMORY_THRESHOLD_EXCEEDED = 2531
 const UDF_INTERNAL_ERROR = 2533
+/** What Proton says when `process` or `serialize` throws. */
+const AGGREGATE_FUNCTION_THROW = 503
 const INVALID_DATA = 2504
 const ILLEGAL_TYPE_OF_ARGUMENT = 43
 
@@ -132,8 +134,10 @@ function aggregateRunner(
     try {
       return Reflect.apply(call, instance, args)
     } catch (thrown) {
+      const code = thrownCode(thrown)
+      const adding = name === 'process' || name === 'serialize'
       throw new ValueError(
-        thrownCode(thrown),
+        adding && code === UDF_INTERNAL_ERROR ? AGGREGATE_FUNCTION_THROW : code,
         `Failed to invoke '${name}' function of JavaScript UDA '${spec.name}':${describeThrown(thrown)}`,
       )
     }
@@ -159,6 +163,12 @@ function aggregateRunner(
 
   const finish = (instance: Aggregate, output: Output): void => {
     const result = member(instance, 'finalize', [])
+    if (result === undefined && !body.customEmit) {
+      throw new ValueError(
+        UDF_INTERNAL_ERROR,
+        `the JavaScript UDA '${spec.name}' does not return the aggregate result`,
+      )
+    }
     writeResult(output, body.customEmit && (result === undefined || result === null) ? [] : result)
   }
 

@@ -140,6 +140,14 @@ describe('what a bounded query can read', () => {
     ['SELECT group_array(name) AS n FROM dedup(table(events), id, 10s, 100)', [[['0', '1', '2', '3', '4']]]],
     ['SELECT _tp_delta, count() FROM changelog(table(events), id) GROUP BY _tp_delta', [[1, '20']]],
     ['SELECT earliest(name), latest(name) FROM events', [['0', '19']]],
+    [
+      "WITH c AS (SELECT id, count() AS n FROM events GROUP BY id), d AS (SELECT name FROM events WHERE name = '3') SELECT * FROM table(d)",
+      [['3']],
+    ],
+    [
+      'WITH c AS (SELECT ts FROM table(events)) SELECT count() FROM tumble(c, ts, 8s) GROUP BY window_start ORDER BY window_start LIMIT 1',
+      [['8']],
+    ],
     ['SELECT earliest(name), latest(name) FROM v', [['3', '19']]],
     [
       'SELECT window_start, window_end, count() FROM tumble(table(events), ts, 8s) GROUP BY window_start, window_end ORDER BY window_start',

@@ -381,6 +381,16 @@ describe('a JavaScript aggregate', () => {
     ])
   })
 
+  it('must return its result', async () => {
+    const { finalName } = await defineAggregate(
+      'silent',
+      'a int32',
+      'int32',
+      '{ initialize() {}, process() {}, finalize() {} }',
+    )
+    await expect(h.rows(`SELECT ${finalName}([tuple(1)])`)).rejects.toMatchObject({ code: 2533 })
+  })
+
   it('is refused without its functions or with data members', async () => {
     const refused = (source: string) => defineAggregate('bad', 'a int', 'int', source).catch((error) => error)
     expect(await refused('{ initialize() {}, process() {} }')).toMatchObject({
@@ -401,7 +411,7 @@ describe('a JavaScript aggregate', () => {
       '{ initialize() {}, process() { throw new Error("bad row") }, finalize() { return 0 } }',
     )
     await expect(h.rows(`SELECT ${finalName}([tuple(1)])`)).rejects.toMatchObject({
-      code: 2533,
+      code: 503,
       message: "Failed to invoke 'process' function of JavaScript UDA 'g3':Error: bad row",
     })
   })
