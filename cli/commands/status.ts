@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { compile } from '../../bootstrap/compile.js'
+import { assertReachable } from '../../bootstrap/live.js'
 import { action } from '../context.js'
 import { drawPipes, pipesOf } from '../status/graph.js'
 import { readStreams, readViews } from '../status/read.js'
@@ -17,6 +18,7 @@ export function registerStatus(program: Command): void {
         const { output } = context
         const { project, client } = await openProject(context)
         try {
+          await assertReachable(client, context.signal)
           const deployment = compile(project)
           const embedded = deployment.edition === 'embedded'
           const stored = deployment.objects.filter(({ kind }) => kind === 'stream').map(({ name }) => name)
