@@ -47,6 +47,8 @@ export interface Chdb {
     table: string
     columns: string[]
     select: string
+    /** A column of `select` that grows from row to row and is no key of anything; none: one is made where it is needed. */
+    rising?: string
     token?: string
     tag?: string
     settings?: Record<string, string | number>
@@ -172,10 +174,29 @@ export interface Relation {
   columns: string[]
 }
 
+/** How a slice of a stream is shown. What is written here may name stored columns as `__t.name`. */
+export interface SliceShape {
+  /** The SELECT list, as the store's SQL; default: every addressable column. */
+  show?: readonly string[]
+  /** Further conditions. */
+  where?: readonly string[]
+  /** In the order of `_tp_sn`. */
+  ordered?: boolean
+}
+
 /** Rows for a stream. Columns not named take their defaults. */
 export type RowSource =
-  /** `_tp_sn` follows the order in which the SELECT gives its rows. */
-  | { kind: 'select'; select: string; columns: string[] }
+  /**
+   * `_tp_sn` follows the order in which the SELECT gives its rows. `picked`: its columns to take, default all. `widened`: the
+   * same SELECT, all of its columns to be taken, and a last one named `__tp_sn`, whose expression goes between the two texts.
+   */
+  | {
+      kind: 'select'
+      select: string
+      columns: string[]
+      picked?: string[]
+      widened?: [before: string, after: string]
+    }
   | {
       kind: 'data'
       format: string
@@ -213,7 +234,7 @@ export interface StreamStore {
   withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T>
   delete(stream: StreamObject, whereSql: string): Promise<void>
   /** Rows with `from < _tp_sn <= to`, all versions and deltas, with `_tp_sn`, `_tp_shard`, `_tp_append_time` addressable. */
-  slice(stream: StreamObject, from: number, to: number): Relation
+  slice(stream: StreamObject, from: number, to: number, shape?: SliceShape): Relation
   /** What `table(s)` reads: all rows of an append stream, the compacted rows of a keyed one. */
   current(stream: StreamObject): Relation
   /**
@@ -258,8 +279,9 @@ export interface Inbox {
   /**
    * Rows with `from < sequence number <= to`. `*` is the declared columns; the virtual ones (`_tp_time`, `_tp_sn` =
    * offset, `_tp_shard` = partition, `_tp_message_key`, …) are addressable. So never read the inbox by `store.slice`.
+   * `only`: columns that need be addressable.
    */
-  slice(from: number, to: number): Relation
+  slice(from: number, to: number, only?: ReadonlySet<string>): Relation
   /** Rows up to this sequence number have been processed for good. */
   trim(upTo: number): Promise<void>
   /** Offsets consumed so far per partition, end offsets of the source: for lag. */

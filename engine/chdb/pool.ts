@@ -95,7 +95,7 @@ class SessionPool implements Chdb {
       ...(insert.tag === undefined ? {} : { log_comment: insert.tag }),
     }
     const columns = insert.columns.map(quoteIdentifier).join(', ')
-    const select = insert.token === undefined ? insert.select : oneChunk(insert.select)
+    const select = insert.token === undefined ? insert.select : oneChunk(insert.select, insert.rising)
     await this.#execute(
       `INSERT INTO ${insert.table} (${columns}) SETTINGS ${settingsText(settings)} ${select}`,
       'Null',
@@ -195,7 +195,8 @@ const ONE_PART = {
  * which depends on the parts that its tables happen to consist of: merged parts would make a repetition look
  * new. A sort over a computed column, with blocks without limit, gives one chunk always, in the rows' order.
  */
-function oneChunk(select: string): string {
+function oneChunk(select: string, rising: string | undefined): string {
+  if (rising !== undefined) return `${select} ORDER BY ${quoteIdentifier(rising)}`
   return `SELECT * EXCEPT (__row) FROM (SELECT *, rowNumberInAllBlocks() AS __row FROM (${select})) ORDER BY __row`
 }
 

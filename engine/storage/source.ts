@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { RowSource, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { ROW_NUMBER } from './row_number.js'
 import { columnDefinition } from './tables.js'
 
 /** Settings under which data of clients is read. A request may add to them. */
@@ -18,9 +19,10 @@ const VALUES_SETTINGS = {
   input_format_values_deduce_templates_of_expressions: 1,
 } as const
 
-/** A SELECT that gives the rows, the columns it gives, and the settings it needs. */
+/** What gives the rows, the stream's columns that it gives, and the settings it needs. */
 export interface SelectSource {
-  select: string
+  /** The rows as a SELECT with `ROW_NUMBER` as a further column, given as its expression. */
+  select(number: string): string
   columns: string[]
   settings: Record<string, string | number>
 }
@@ -30,7 +32,18 @@ export interface SelectSource {
  * columns, so that fields left out of a record take the stream's defaults, also those that use other columns.
  */
 export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
-  if (rows.kind === 'select') return { select: rows.select, columns: rows.columns, settings: {} }
+  if (rows.kind === 'select') {
+    const { widened } = rows
+    const list = rows.picked?.map(quoteIdentifier).join(', ') ?? '*'
+    return {
+      select: (number) =>
+        widened
+          ? `${widened[0]}${number}${widened[1]}`
+          : `SELECT ${list}, ${number} AS ${ROW_NUMBER} FROM (${rows.select})`,
+      columns: rows.columns,
+      settings: {},
+    }
+  }
   const named = new Set(rows.columns)
   const columns = stream.columns.filter((column) => named.has(column.name))
   // The order of the caller's list is the order of positional formats.
@@ -45,7 +58,8 @@ export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
   })
   const structure = ordered.map((column) => readableDefinition(column, named)).join(', ')
   return {
-    select: `SELECT ${rows.columns.map(quoteIdentifier).join(', ')} FROM format(${quoteString(rows.format)}, ${quoteString(structure)}, ${dataLiteral(rows.data)})`,
+    select: (number) =>
+      `SELECT ${rows.columns.map(quoteIdentifier).join(', ')}, ${number} AS ${ROW_NUMBER} FROM format(${quoteString(rows.format)}, ${quoteString(structure)}, ${dataLiteral(rows.data)})`,
     columns: rows.columns,
     settings: { ...READ_SETTINGS, ...(rows.format === 'Values' ? VALUES_SETTINGS : {}), ...rows.settings },
   }

@@ -5,10 +5,12 @@ import type {
   Column,
   Relation,
   RowSource,
+  SliceShape,
   StreamObject,
   StreamStore,
 } from '../contracts.js'
 import { KeyedLocks } from './locks.js'
+import { ROW_NUMBER } from './row_number.js'
 import { asSelect } from './source.js'
 import {
   addressableColumns,
@@ -133,7 +135,8 @@ class ChdbStreamStore implements OpenStreamStore {
         this.#chdb.insertSelect({
           table: historyTable(stream),
           columns: [...source.columns, '_tp_sn'],
-          select: `SELECT *, toUInt64(${before + 1} + rowNumberInAllBlocks()) FROM (${source.select})`,
+          select: source.select(`toUInt64(${before + 1} + rowNumberInAllBlocks())`),
+          rising: ROW_NUMBER,
           token: options.token,
           tag: options.tag,
           settings: { max_threads: 1, ...source.settings },
@@ -175,9 +178,11 @@ class ChdbStreamStore implements OpenStreamStore {
     })
   }
 
-  slice(stream: StreamObject, from: number, to: number): Relation {
+  slice(stream: StreamObject, from: number, to: number, shape: SliceShape = {}): Relation {
+    const show = shape.show ?? addressableColumns(stream).map(id)
+    const where = [`__t._tp_sn > ${from}`, `__t._tp_sn <= ${to}`, ...(shape.where ?? [])].join(' AND ')
     return {
-      sql: `(SELECT ${addressableColumns(stream).map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${from} AND _tp_sn <= ${to})`,
+      sql: `(SELECT ${show.join(', ')} FROM ${historyTable(stream)} AS __t WHERE ${where}${shape.ordered ? ' ORDER BY __t._tp_sn' : ''})`,
       columns: asteriskColumns(stream),
     }
   }

@@ -1,8 +1,9 @@
-import type { Expr, Join, TableExpr } from '../../dialect/ast.js'
+import type { Expr, Join, Query, TableExpr } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
 import type { JoinCondition, Side } from './join_keys.js'
 import { joinCondition } from './join_keys.js'
-import type { Batch, Operator, Semantic, Source } from './operator.js'
+import { namesInExpressions } from './names_in.js'
+import { type Batch, type Operator, ORIGIN, type Semantic, type Source } from './operator.js'
 import { column, columnsOf, number, selectFrom, tuple } from './syntax.js'
 
 /** Name under which a right side shows the order of arrival of its rows. */
@@ -41,6 +42,8 @@ export class EnrichJoin implements Source {
   readonly semantic: Semantic
   readonly costly = true
   readonly side: Side
+  /** What its condition may name. */
+  readonly #named: ReadonlySet<string> | undefined
 
   constructor(
     readonly join: Join,
@@ -54,6 +57,7 @@ export class EnrichJoin implements Source {
     this.operators = [...left.source.operators, ...(right.operators ?? [])]
     this.semantic = left.source.semantic
     this.side = { relations: [...left.side.relations, { alias: right.alias, columns: right.columns }] }
+    this.#named = namesInExpressions([...(join.using ?? []), ...(join.on ? [join.on] : [])])
   }
 
   static async create(join: Join, left: JoinInput, right: Lookup, keepVersions: number): Promise<EnrichJoin> {
@@ -69,17 +73,24 @@ export class EnrichJoin implements Source {
 
   sample(): TableExpr {
     const left = this.left.source.sample()
-    return this.#joined(left, this.#reduced(this.emptyRight, left))
+    return this.#joined(left, this.#reduced(this.emptyRight, left, NO_BATCH))
   }
 
-  async bind(batch: Batch): Promise<TableExpr[]> {
+  async bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]> {
     const bindings: TableExpr[] = []
+    const needed = wanted && this.#named && new Set([...wanted, ...this.#named])
     await this.right.prepare?.(batch)
-    for (const left of await this.left.source.bind(batch)) {
+    for (const left of await this.left.source.bind(batch, needed)) {
       const rows = this.#needsHistory ? await this.right.history!() : await this.right.current()
-      bindings.push(this.#joined(left, this.#reduced(rows, left)))
+      bindings.push(this.#joined(left, this.#reduced(rows, left, batch, needed)))
     }
     return bindings
+  }
+
+  /** Only what is written with its alias is surely the left's. */
+  origin(batch: Batch, path: string[]): string | undefined {
+    if (path.length !== 2 || path[0] === this.right.alias) return undefined
+    return this.left.source.origin?.(batch, path)
   }
 
   /** One kept value per key of the column that decides the current row: that is the current row. */
@@ -96,25 +107,29 @@ export class EnrichJoin implements Source {
     return { ...join, ...(strictness === 'asof' ? { strictness } : {}), left, right }
   }
 
-  /** The right rows that the left rows can meet: at most one per key for LATEST, `keep_versions` for ASOF. */
-  #reduced(rows: TableExpr, left: TableExpr): TableExpr {
-    const keys = this.condition.keys.map((k) => k.right)
-    const where: Expr = {
-      kind: 'in',
-      expr: tuple(keys),
-      list: {
-        kind: 'subquery',
-        query: selectFrom(branch(left, this.condition), [tuple(this.condition.keys.map((k) => k.left))]),
-      },
-      not: false,
-      global: false,
+  /** The condition that leaves the right rows with a key that the left rows may have. */
+  #meets(left: TableExpr, batch: Batch): Expr {
+    const { keys } = this.condition
+    const origins = keyOrigins(this.left.source, this.condition, batch)
+    if (!origins) {
+      const wanted = selectFrom(branch(left, this.condition), [tuple(keys.map((k) => k.left))])
+      return isIn(tuple(keys.map((k) => k.right)), wanted)
     }
+    return keys
+      .map((key, i) =>
+        isIn(key.right, everything({ kind: 'raw_table', sql: origins[i]!, columns: [ORIGIN] })),
+      )
+      .reduce((one, other) => ({ kind: 'binary', op: 'and', left: one, right: other }))
+  }
+
+  /** The right rows that the left rows can meet: at most one per key for LATEST, `keep_versions` for ASOF. */
+  #reduced(rows: TableExpr, left: TableExpr, batch: Batch, needed?: ReadonlySet<string>): TableExpr {
+    const keys = this.condition.keys.map((k) => k.right)
+    const where = this.#meets(left, batch)
     const { alias } = this.right
-    const columns: Expr[] = this.right.columns.map((name) => ({
-      kind: 'alias',
-      expr: column(alias, name),
-      name,
-    }))
+    const columns = this.right.columns
+      .filter((name) => needed === undefined || needed.has(name))
+      .map((name): Expr => ({ kind: 'alias', expr: column(alias, name), name }))
     const newest = this.right.hasArrival ? [{ expr: column(ARRIVAL), descending: true }] : []
     const { inequality } = this.condition
     const strictness = this.join.strictness ?? 'all'
@@ -141,6 +156,30 @@ export class EnrichJoin implements Source {
     })
     return { kind: 'subquery_table', query: untied, alias }
   }
+}
+
+const NO_BATCH: Batch = { seq: 0, now: 0, ranges: {} }
+
+/** For each key a relation of the values it may have on the left; undefined where only the left rows themselves tell. */
+function keyOrigins(left: Source, { keys }: JoinCondition, batch: Batch): string[] | undefined {
+  const origins = keys.map((key) =>
+    key.left.kind === 'column' ? left.origin?.(batch, key.left.path) : undefined,
+  )
+  return origins.includes(undefined) ? undefined : (origins as string[])
+}
+
+/** Whether a join with this condition looks up keys without reading the left rows twice. */
+export function knowsKeys(left: Source, condition: JoinCondition): boolean {
+  return keyOrigins(left, condition, NO_BATCH) !== undefined
+}
+
+function isIn(expr: Expr, query: Query): Expr {
+  return { kind: 'in', expr, list: { kind: 'subquery', query }, not: false, global: false }
+}
+
+/** `SELECT * FROM table`. */
+export function everything(table: TableExpr): Query {
+  return selectFrom(table, [{ kind: 'star' }])
 }
 
 /** The part of a joined left side that all left keys come from, so that looking up keys does not run its joins again. */

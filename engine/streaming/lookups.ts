@@ -1,11 +1,12 @@
-import type { NamedTable, Query, Select, SubqueryTable, TableExpr } from '../../dialect/ast.js'
+import type { Expr, NamedTable, Query, Select, SubqueryTable, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Relation, StreamObject } from '../contracts.js'
 import { bindLeaves } from '../planner/index.js'
 import { boundedLeaf } from './bounded.js'
 import { ARRIVAL, type Lookup } from './enrich_join.js'
+import { namesInExpressions } from './names_in.js'
 import { type Pipe, rawTable } from './pipe.js'
-import { column, selectFrom } from './syntax.js'
+import { column } from './syntax.js'
 
 /** A keyed stream named directly. */
 export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable): Lookup {
@@ -44,6 +45,7 @@ export async function subqueryLookup(
     label: `(${stream.name.name})`,
     alias,
     columns: columns.map((c) => c.name),
+    versionColumn: keptVersion(stream, table.query),
     hasArrival: arriving !== undefined,
     current: () => over(() => store.current(stream)),
     history: () => over(() => store.slice(stream, 0, store.lastSn(stream))),
@@ -90,13 +92,43 @@ function add(select: Select): Select {
   return { ...select, columns: [...select.columns, column(ARRIVAL)] }
 }
 
+/**
+ * The version column, where a subquery shows it as it is and leaves whole keys out, never single versions: the current
+ * row of each key is the largest of its rows then.
+ */
+function keptVersion(stream: StreamObject, query: Query): string | undefined {
+  const name = versionColumn(stream)
+  if (name === undefined || query.kind === 'union' || query.from?.kind !== 'table') return undefined
+  const asItIs = query.columns.some((item) => item.kind === 'column' && item.path.at(-1) === name)
+  const renamed = query.columns.some((item) => item.kind === 'alias') || query.with.length > 0
+  if (!asItIs || renamed || query.prewhere) return undefined
+  const named = query.where ? namesInExpressions([query.where]) : new Set<string>()
+  const others = stream.columns.filter((c) => !stream.primaryKey.includes(c.name)).map((c) => c.name)
+  return named && !others.some((other) => named.has(other)) && isPlain(query.where) ? name : undefined
+}
+
+/** Nothing but comparisons with constants. */
+function isPlain(expr: Expr | undefined): boolean {
+  if (!expr) return true
+  switch (expr.kind) {
+    case 'column':
+    case 'literal':
+      return true
+    case 'binary':
+      return isPlain(expr.left) && isPlain(expr.right)
+    case 'unary':
+      return isPlain(expr.expr)
+    case 'tuple':
+      return expr.items.every(isPlain)
+    case 'in':
+      return isPlain(expr.expr) && isPlain(expr.list)
+    default:
+      return false
+  }
+}
+
 /** What decides which of a key's rows is the current one. */
 function versionColumn(stream: StreamObject): string | undefined {
   if (stream.mode === 'changelog_kv') return undefined
   return stream.versionColumn ?? (stream.mode === 'versioned_kv' ? '_tp_time' : undefined)
-}
-
-/** `SELECT * FROM table`. */
-export function everything(table: TableExpr): Query {
-  return selectFrom(table, [{ kind: 'star' }])
 }

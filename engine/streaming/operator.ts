@@ -26,6 +26,8 @@ export interface Batch {
 export interface Delta {
   sql: string
   columns: string[]
+  /** The SELECT (without parentheses) with `ROW_NUMBER` as a further column, whose expression goes between the two texts. */
+  widened?: [before: string, after: string]
 }
 
 export type SavedState = Record<string, unknown>
@@ -36,6 +38,9 @@ export type SavedState = Record<string, unknown>
  */
 export type Semantic = 'append' | 'keyed'
 
+/** Name of the column of an origin. */
+export const ORIGIN = '__tp_origin'
+
 export interface Operator {
   readonly columns: OutputColumn[]
   readonly semantic: Semantic
@@ -44,8 +49,13 @@ export interface Operator {
   readonly costly: boolean
   /** An empty relation with the operator's columns, to type what stands on it. */
   readonly sample: Delta
-  /** The rows for the batch, undefined when it is known that there are none. */
-  step(batch: Batch): Promise<Delta | undefined>
+  /**
+   * The rows for the batch, undefined when it is known that there are none. `wanted`: columns that will be named; others
+   * may be missing.
+   */
+  step(batch: Batch, wanted?: ReadonlySet<string>): Promise<Delta | undefined>
+  /** A relation of one column, `ORIGIN`: the values that a column has in the batch's rows, perhaps among more. Cheap, or undefined. */
+  origin?(batch: Batch, column: string): string | undefined
   /** Its answers depend on how rows were cut into appends: what is late, and what is shown after each. */
   readonly byAppend?: boolean
   /** When it wants to be stepped though no rows arrive, in ms of the wall clock. */
@@ -67,7 +77,10 @@ export interface Source {
   /** As of an operator. */
   readonly costly: boolean
   sample(): TableExpr
-  bind(batch: Batch): Promise<TableExpr[]>
+  /** `wanted`: as of an operator. */
+  bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]>
+  /** As of an operator; `path` is the column as it is written where the source is the FROM. */
+  origin?(batch: Batch, path: string[]): string | undefined
 }
 
 /** Every operator below and including `root`, children first. */

@@ -1,7 +1,15 @@
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Column, Inbox, OutputColumn, Relation, StreamObject } from '../contracts.js'
 import { VIRTUAL_COLUMNS } from './bounded.js'
-import type { Batch, Delta, Operator, Range, SavedState, Semantic } from './operator.js'
+import {
+  type Batch,
+  type Delta,
+  type Operator,
+  ORIGIN,
+  type Range,
+  type SavedState,
+  type Semantic,
+} from './operator.js'
 import type { Pipe } from './pipe.js'
 
 /** Rows of a snapshot that one batch takes at most. */
@@ -57,7 +65,7 @@ export class Scan implements Operator {
     readonly label: string,
     readonly options: ScanOptions = {},
   ) {
-    const starred = new Set(this.#slice(0, 0).columns)
+    const starred = new Set((options.inbox?.slice(0, 0) ?? pipe.deps.store.slice(stream, 0, 0)).columns)
     this.columns = (options.columns ?? stream.columns)
       .filter((c) => starred.has(c.name))
       .map(({ name, type, chType }) => ({ name, type, chType }))
@@ -98,9 +106,16 @@ export class Scan implements Operator {
     return to > from ? { from, to } : undefined
   }
 
-  async step(batch: Batch): Promise<Delta | undefined> {
+  async step(batch: Batch, wanted?: ReadonlySet<string>): Promise<Delta | undefined> {
     const range = batch.ranges[this.id]
-    return range && !this.#lost ? this.#relation(range) : undefined
+    return range && !this.#lost ? this.#relation(range, wanted) : undefined
+  }
+
+  origin(batch: Batch, column: string): string | undefined {
+    if (!this.columns.some((c) => c.name === column)) return undefined
+    const range = batch.ranges[this.id] ?? { from: 0, to: 0 }
+    const { sql } = this.#rows(range, new Set([column]), false)
+    return `(SELECT ${quoteIdentifier(column)} AS ${ORIGIN} FROM ${sql})`
   }
 
   advance(batch: Batch): void {
@@ -143,27 +158,31 @@ export class Scan implements Operator {
     return new TextDecoder().decode(bytes).trim()
   }
 
-  #relation(range: Range): Delta {
-    const { store } = this.pipe.deps
-    const columns = this.columns.map((c) => c.name)
-    if (this.options.inbox) return { sql: this.#slice(range.from, range.to).sql, columns }
-    // The last value of a deleted key is no news. Streams that show `_tp_delta` show deletions as well.
-    const conditions = this.#hidesDeletions ? ['_tp_delta > 0'] : []
-    if (this.#filter !== undefined) conditions.push(this.#filter)
-    let rows = this.#slice(range.from, range.to).sql
-    if (range.snapshot) {
-      rows = store.current(this.stream).sql
-      conditions.push(`_tp_sn > ${range.from}`, `_tp_sn <= ${range.to}`)
-    }
-    const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
-    const names = [...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
-    const sql = `(SELECT ${names.map(quoteIdentifier).join(', ')}, now64(3, 'UTC') AS _tp_process_time FROM ${rows}${where} ORDER BY _tp_sn)`
-    this.pipe.ordered.add(sql)
-    return { sql, columns }
+  #relation(range: Range, wanted?: ReadonlySet<string>): Delta {
+    const { sql } = this.#rows(range, wanted, true)
+    if (!this.options.inbox) this.pipe.ordered.add(sql)
+    return { sql, columns: this.columns.map((c) => c.name) }
   }
 
-  #slice(from: number, to: number): Relation {
-    return this.options.inbox?.slice(from, to) ?? this.pipe.deps.store.slice(this.stream, from, to)
+  /** One SELECT as flat as can be: what a statement costs on few rows is its columns times its levels. */
+  #rows(range: Range, wanted: ReadonlySet<string> | undefined, ordered: boolean): Relation {
+    const { inbox } = this.options
+    if (inbox) return inbox.slice(range.from, range.to, wanted)
+    const { store } = this.pipe.deps
+    // The last value of a deleted key is no news. Streams that show `_tp_delta` show deletions as well.
+    const where = this.#hidesDeletions ? ['_tp_delta > 0'] : []
+    if (this.#filter !== undefined) where.push(`(${this.#filter})`)
+    const isWanted = (name: string) => wanted === undefined || name === '_tp_sn' || wanted.has(name)
+    const names = [...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
+    const show = names.filter(isWanted).map(quoteIdentifier)
+    if (isWanted('_tp_process_time')) show.push("now64(3, 'UTC') AS _tp_process_time")
+    if (!range.snapshot) return store.slice(this.stream, range.from, range.to, { show, where, ordered })
+    where.push(`_tp_sn > ${range.from}`, `_tp_sn <= ${range.to}`)
+    const current = store.current(this.stream)
+    return {
+      sql: `(SELECT ${show.join(', ')} FROM ${current.sql} WHERE ${where.join(' AND ')}${ordered ? ' ORDER BY _tp_sn' : ''})`,
+      columns: current.columns,
+    }
   }
 
   get #hidesDeletions(): boolean {

@@ -1,4 +1,3 @@
-import { quoteIdentifier } from '../chdb/pool.js'
 import type {
   ExternalStreamObject,
   MaterializedViewObject,
@@ -8,7 +7,7 @@ import type {
 } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import type { Delta } from './operator.js'
-import type { Pipe } from './pipe.js'
+import { type Pipe, unwrap } from './pipe.js'
 
 /**
  * Where a view writes. Columns are matched by name: what the target does not know is dropped, what it has
@@ -52,9 +51,13 @@ export class Sink {
 
   /** Rows written; 0 when the same token was written before. */
   async write(delta: Delta, token: string): Promise<number> {
+    const { widened } = delta
+    const all = this.#columns.length === delta.columns.length
     const rows: RowSource = {
+      ...(widened && all ? { widened } : {}),
       kind: 'select',
-      select: `SELECT ${this.#columns.map(({ from }) => quoteIdentifier(from)).join(', ')} FROM ${delta.sql}`,
+      select: unwrap(delta.sql),
+      picked: this.#columns.map(({ from }) => from),
       columns: this.#columns.map(({ to }) => to),
     }
     const { store, external } = this.pipe.deps

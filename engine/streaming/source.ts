@@ -23,8 +23,13 @@ export class OperatorSource implements Source {
     return rawTable(this.operator.sample, this.alias)
   }
 
-  async bind(batch: Batch): Promise<TableExpr[]> {
-    const delta = await this.operator.step(batch)
+  async bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]> {
+    const delta = await this.operator.step(batch, wanted)
     return delta ? [rawTable(delta, this.alias)] : []
+  }
+
+  origin(batch: Batch, path: string[]): string | undefined {
+    if (path.length > 2 || (path.length === 2 && path[0] !== this.alias)) return undefined
+    return this.operator.origin?.(batch, path.at(-1)!)
   }
 }
