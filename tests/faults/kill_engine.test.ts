@@ -240,14 +240,10 @@ describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (
       ([key, n]) => !isClosed(key) || n > (total.get(key) ?? 0) || n < (inTime.get(key) ?? 0),
     )
     expect(wrong).toEqual([])
-    console.log(
-      'signals',
-      signals.length,
-      'in windows',
-      [...found.values()].reduce((a, b) => a + b, 0),
-      'surely in time',
-      [...inTime.values()].reduce((a, b) => a + b, 0),
-    )
+    // Partitions are read in the order of their messages' time, so hardly any is late.
+    const sum = (counts: Map<string, number>) =>
+      [...counts].reduce((all, [key, n]) => all + (isClosed(key) ? n : 0), 0)
+    expect(sum(found)).toBeGreaterThan(0.95 * sum(total))
   })
 
   it('the token lists are as they were', async () => {
