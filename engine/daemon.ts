@@ -6,7 +6,7 @@
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino } from 'pino'
+import { destination, pino } from 'pino'
 import { z } from 'zod'
 import { UserError } from '../dialect/user_error.js'
 import { type Engine, startEngine } from './engine.js'
@@ -19,7 +19,12 @@ const Config = z.object({
   readyFile: z.string().optional(),
 })
 
-const log = pino({ base: { name: 'engine' }, timestamp: pino.stdTimeFunctions.isoTime })
+/** What waits to be written while the disk is full; the rest is dropped. */
+const LOG_BUFFER_BYTES = 1024 * 1024
+const logFile = destination({ dest: 1, sync: true, maxLength: LOG_BUFFER_BYTES })
+// A log that cannot be written is no reason to log: on a full disk that would go round for ever.
+logFile.on('error', () => {})
+const log = pino({ base: { name: 'engine' }, timestamp: pino.stdTimeFunctions.isoTime }, logFile)
 
 function readConfig() {
   const path = process.argv[2] ?? process.env.TPCTL_ENGINE_CONFIG
