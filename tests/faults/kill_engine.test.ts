@@ -58,7 +58,7 @@ beforeAll(async () => {
   }
   await eventually(
     'the lists to arrive',
-    20_000,
+    60_000,
     async () => (await deployment.count('jupiter_tokens')) >= tokens(),
   )
   await client.exec('CREATE STREAM alerts (id uint64)')
@@ -69,7 +69,7 @@ beforeAll(async () => {
   const scans = { messages: MESSAGES, perScan: PER_SCAN, addresses }
   sent = [...syntheticScans(scans)].flat()
   await writeSyntheticScans(join(deployment.stateDir, 'scans.jsonl'), scans)
-})
+}, 180_000)
 afterAll(() => deployment?.stop())
 
 async function addressesOf(file: string): Promise<Set<string>> {
@@ -136,7 +136,7 @@ async function insertAlerts(isOver: () => boolean): Promise<void> {
 }
 
 describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (FAULT_SEED=${seed})`, () => {
-  it('the feed survives it', { timeout: 240_000 }, async () => {
+  it('the feed survives it', { timeout: 300_000 }, async () => {
     let progress = 0
     let ended = false
     const feed = feedTrending({
@@ -173,9 +173,11 @@ describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (
     console.log(`FAULT_SEED=${seed}: engine back ${median} (median), ${worst} (worst) after a kill`)
   })
 
-  it('every message is in the topic and categorized exactly once, in the right class', async () => {
+  it('every message is in the topic and categorized exactly once, in the right class', {
+    timeout: 120_000,
+  }, async () => {
     const categorized = () => deployment.count('trending_categorized')
-    await eventually('all messages to be categorized', 30_000, async () => (await categorized()) >= MESSAGES)
+    await eventually('all messages to be categorized', 60_000, async () => (await categorized()) >= MESSAGES)
     expect(await differences('trending', sent)).toEqual(EXACTLY_ONCE)
     expect(await differences('trending_categorized', sent)).toEqual(EXACTLY_ONCE)
     const classes = await deployment.client.rows<{ address: string; class: string }>(
@@ -186,21 +188,21 @@ describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (
     expect(await deployment.count('system.dead_letters')).toBe(0)
   })
 
-  it('those ranked below 20 are enriched exactly once', async () => {
+  it('those ranked below 20 are enriched exactly once', { timeout: 120_000 }, async () => {
     const top = sent.filter(({ rank }) => rank < 20)
     const enriched = () => deployment.count('trending_enriched')
-    await eventually('enrichment', 30_000, async () => (await enriched()) >= top.length)
+    await eventually('enrichment', 60_000, async () => (await enriched()) >= top.length)
     expect(await differences('trending_enriched', top)).toEqual(EXACTLY_ONCE)
   })
 
-  it('those that pass the screen are signals exactly once', async () => {
+  it('those that pass the screen are signals exactly once', { timeout: 120_000 }, async () => {
     const screened = await deployment.client.rows<{ key: string }>(
       "SELECT concat(to_string(ts), ' ', address) AS key FROM trending_screened",
     )
     const due = new Set(screened.map(({ key }) => key))
     expect(due.size).toBeGreaterThan(100)
     const signals = () => deployment.count('trending_signals')
-    await eventually('signals', 30_000, async () => (await signals()) >= due.size)
+    await eventually('signals', 60_000, async () => (await signals()) >= due.size)
     expect(
       await differences(
         'trending_signals',
@@ -209,7 +211,7 @@ describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (
     ).toEqual(EXACTLY_ONCE)
   })
 
-  it('the windows of signals add up', async () => {
+  it('the windows of signals add up', { timeout: 120_000 }, async () => {
     const { client } = deployment
     const signals = await client.rows<{ ms: string; class: string }>(
       'SELECT to_unix_timestamp64_milli(ts) AS ms, jup_token_type AS class FROM trending_signals ORDER BY _tp_sn',
@@ -229,7 +231,7 @@ describe(`kill -9 at ${KILLS} random moments of a feed of ${MESSAGES} messages (
     const isClosed = (key: string) => Number(key.split(' ')[0]) + SCAN_MS <= newest - WATERMARK_DELAY_MS
     const due = [...inTime.keys()].filter(isClosed)
     expect(due.length).toBeGreaterThan(50)
-    await eventually('windows', 30_000, async () => (await deployment.count('signals_5m')) >= due.length)
+    await eventually('windows', 60_000, async () => (await deployment.count('signals_5m')) >= due.length)
     const windows = await client.rows<{ key: string; signals: string }>(
       "SELECT concat(to_string(to_unix_timestamp64_milli(window_start)), ' ', jup_token_type) AS key, signals FROM signals_5m",
     )
