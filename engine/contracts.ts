@@ -304,11 +304,12 @@ export interface ExternalSources {
   ): Promise<Inbox>
   /** Forget a durable inbox (its view was dropped). */
   discard(owner: string): Promise<void>
-  /** `table(k)`: earliest → current end, as a relation that lives until `release`. */
+  /** `table(k)`: earliest → current end, as a relation that lives until `release`. `settings`: of the query. */
   snapshot(
     object: ExternalStreamObject | RandomStreamObject,
   ): Promise<{ relation: Relation; release(): Promise<void> }>
   /** Writes a SELECT's rows to the outside; repeated with the same token it may write again (at least once). */
+    options?: { settings?: Record<string, string> },
   write(
     object: ExternalStreamObject,
     rows: RowSource,

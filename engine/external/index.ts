@@ -97,8 +97,11 @@ class Sources implements ExternalSources {
     }
   }
 
-  async snapshot(object: ExternalStreamObject | RandomStreamObject) {
-    if (object.kind === 'random_stream') return snapshotRandom(object)
+  async snapshot(
+    object: ExternalStreamObject | RandomStreamObject,
+    options: { settings?: Record<string, string> } = {},
+  ) {
+    if (object.kind === 'random_stream') return snapshotRandom(object, options.settings ?? {})
     requireKafka(object)
     return snapshotKafka(object, this.#deps)
   }

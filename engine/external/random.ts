@@ -6,14 +6,20 @@ import { inboxStream } from './inbox_stream.js'
 /** Rows of `table(r)` and the largest block that a running stream makes, as in Proton. */
 const BLOCK_ROWS = 65_409
 const TICK_MS = 100
+/** The number of a row in the block that is made: what `monotonic` counts. */
+const ROW_NUMBER = 'rowNumberInAllBlocks()'
 /** An unlimited stream (`eps = 0`) makes no more than this beyond what its query has processed. */
 const MAX_AHEAD = 4 * BLOCK_ROWS
 
 /**
  * A SELECT of `rows` rows: columns with a DEFAULT by their expression, the others with random values of their type.
- * Expressions see the other columns by name.
+ * Expressions see the other columns by name, and `monotonic` the number of rows before.
  */
-export function randomRows(object: RandomStreamObject, rows: number): { select: string; columns: string[] } {
+export function randomRows(
+  object: RandomStreamObject,
+  rows: number,
+  before = 0,
+): { select: string; columns: string[] } {
   const free = object.columns.filter((column) => column.default === undefined)
   const structure = free.map((column) => `${quoteIdentifier(column.name)} ${column.chType}`).join(', ')
   const from =
@@ -22,7 +28,9 @@ export function randomRows(object: RandomStreamObject, rows: number): { select: 
       : `(SELECT * FROM generateRandom(${quoteString(structure)}, ${Math.floor(Math.random() * 2 ** 31)}, 10, 2) LIMIT ${rows})`
   const columns = object.columns.map((column) => {
     const name = quoteIdentifier(column.name)
-    return column.default ? `CAST(${column.default.chSql}, ${quoteString(column.chType)}) AS ${name}` : name
+    if (!column.default) return name
+    const value = column.default.chSql.replaceAll(ROW_NUMBER, `(${ROW_NUMBER} + ${before})`)
+    return `CAST(${value}, ${quoteString(column.chType)}) AS ${name}`
   })
   return {
     select: `SELECT ${columns.join(', ')} FROM ${from}`,
@@ -30,9 +38,24 @@ export function randomRows(object: RandomStreamObject, rows: number): { select: 
   }
 }
 
-export function snapshotRandom(object: RandomStreamObject): { relation: Relation; release(): Promise<void> } {
-  const { select, columns } = randomRows(object, BLOCK_ROWS)
+export function snapshotRandom(
+  object: RandomStreamObject,
+  settings: Record<string, string>,
+): { relation: Relation; release(): Promise<void> } {
+  const { select, columns } = randomRows(object, maxEvents(settings) ?? BLOCK_ROWS)
   return { relation: { sql: `(${select})`, columns }, async release() {} }
+}
+
+/** The setting `max_events`: a query sees no more rows than that. 0 and none are no limit. */
+function maxEvents(settings: Record<string, string>): number | undefined {
+  const limit = Number(settings.max_events ?? 0)
+  if (!Number.isInteger(limit) || limit < 0) {
+    throw new EngineError(
+      'BAD_ARGUMENTS',
+      `Setting max_events must be a number of rows, not '${settings.max_events}'`,
+    )
+  }
+  return limit === 0 ? undefined : limit
 }
 
 /** Feeds a private stream with `eps` events a second (1000 by default, fractions allowed, 0 = as fast as it is read). */
@@ -45,6 +68,7 @@ export async function attachRandom(
   if (!Number.isFinite(eps) || eps < 0) {
     throw new EngineError('BAD_ARGUMENTS', `Setting eps must be a number >= 0, not '${options.settings.eps}'`)
   }
+  const limit = maxEvents(options.settings) ?? Number.POSITIVE_INFINITY
   const { store } = deps
   const stream = inboxStream(deps.nextId(), options.queryId, object.columns)
   await store.create(stream)
@@ -62,12 +86,13 @@ export async function attachRandom(
     owed = eps === 0 ? MAX_AHEAD : Math.min(owed + (eps * (now - last)) / 1000, MAX_AHEAD)
     last = now
     const room = eps === 0 ? MAX_AHEAD - (store.lastSn(stream) - processed) : BLOCK_ROWS
-    const rows = Math.min(Math.floor(owed), room, BLOCK_ROWS)
+    const made = store.lastSn(stream)
+    const rows = Math.min(Math.floor(owed), room, BLOCK_ROWS, limit - made)
     if (rows <= 0) return
     owed -= rows
     busy = true
     pending = store
-      .append(stream, { kind: 'select', ...randomRows(object, rows) })
+      .append(stream, { kind: 'select', ...randomRows(object, rows, made) })
       .then(() => {
         error = undefined
       })

@@ -49,6 +49,8 @@ class BoundedPlanner {
   readonly #parts: PlannerParts
   readonly #context: QueryContext
   readonly #env: TranslateEnv
+  /** Of the request and of the query itself. */
+  readonly #settings: Record<string, string>
   readonly #releases: (() => Promise<void>)[] = []
   /** Texts of relations whose rows have `_tp_sn`. */
   readonly #ordered = new Set<string>()
@@ -56,6 +58,7 @@ class BoundedPlanner {
   constructor(parts: PlannerParts, context: QueryContext) {
     this.#parts = parts
     this.#context = context
+    this.#settings = { ...context.settings }
     this.#env = {
       lookup: (name) => parts.udfs.lookup(name),
       params: context.params,
@@ -68,6 +71,9 @@ class BoundedPlanner {
 
   async plan(query: Query): Promise<BoundedPlan> {
     try {
+      for (const { name, value } of query.settings ?? []) {
+        if (value.kind === 'literal' && value.type === 'number') this.#settings[name] = value.text
+      }
       const bound = await this.#bind(query)
       const translated = translateQuery(this.#withRequestSettings(bound), this.#env)
       const columns = await describeQuery(this.#parts.chdb, translated, printQuery(query, { pretty: true }))
@@ -200,7 +206,7 @@ class BoundedPlanner {
         return this.#relation({ kind: 'table', name: object.target })
       case 'external_stream':
       case 'random_stream': {
-        const { relation, release } = await external.snapshot(object)
+        const { relation, release } = await external.snapshot(object, { settings: this.#settings })
         this.#releases.push(release)
         return relation
       }

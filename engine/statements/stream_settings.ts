@@ -38,5 +38,11 @@ export function checkRandomSettings(settings: Record<string, string>): void {
         `Setting ${name} of a random stream must be a number of at least 0, not '${value}'`,
       )
     }
+    if (name === 'interval_time' && (Number(value) === 0 || Number(value) > 1000)) {
+      throw new EngineError(
+        'INVALID_SETTING_VALUE',
+        'Storage Random requires interval_time to be at most 1000ms and bigger than 0ms',
+      )
+    }
   }
 }

@@ -37,7 +37,7 @@ async function currentRows(object: Readable, pipe: Pipe): Promise<Relation> {
       return pipe.deps.store.current(object)
     case 'external_stream':
     case 'random_stream': {
-      const snapshot = await pipe.deps.external.snapshot(object)
+      const snapshot = await pipe.deps.external.snapshot(object, { settings: pipe.context.settings })
       pipe.onBatchEnd(snapshot.release)
       return snapshot.relation
     }

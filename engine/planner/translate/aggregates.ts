@@ -134,10 +134,11 @@ const LOAD_FACTOR = '1000'
 function extremes(smallest: boolean): BaseBuilder {
   return (written, given, _scope, name, call) => {
     if (given.length === 0 && written.length < 2) throw wrongCount(name, 'at least two')
+    const k = given[0] ?? written[1]!
+    const context = given.length > 0 ? written.slice(1) : written.slice(2)
     // A tuple counts as one column of a row: each of the answers is a row.
-    const args = call.args[0]?.kind === 'tuple' ? [`tuple(${written[0]})`, ...written.slice(1)] : written
-    const k = given[0] ?? args[1]!
-    const context = given.length > 0 ? args.slice(1) : args.slice(2)
+    const alone = call.args[0]?.kind === 'tuple' && context.length === 0
+    const args = alone ? [`tuple(${written[0]})`, ...written.slice(1)] : written
     const sort = smallest ? 'arraySort' : 'arrayReverseSort'
     // The one case for which the store keeps no more than k values; the others keep all.
     if (smallest && context.length === 0)

@@ -139,8 +139,40 @@ function joinText(join: Join, scope: Scope, place: Place): From {
   const head = `${left.sql} ${join.global ? 'GLOBAL ' : ''}${strictness}${join.join.toUpperCase()} JOIN ${right.sql}`
   if (using.length > 0) return { sql: `${head} USING (${using.map(quoteIdentifier).join(', ')})`, ...rest }
   if (!join.on) throw new EngineError('SYNTAX_ERROR', 'Syntax error: a JOIN needs ON or USING')
+  if (join.strictness !== 'asof') refuseInequality(join.on, left, right)
   const on = exprText(join.on, { ...scope, sources, merged, aliases: new Set() }, 'condition')
   return { sql: `${head} ON ${on}`, ...rest }
+}
+
+const INEQUALITIES = new Set(['<', '<=', '>', '>=', '!='])
+
+/** `l.a < r.b` joins nothing in Proton but ASOF. Throws 403. */
+function refuseInequality(on: Expr, left: From, right: From): void {
+  if (on.kind !== 'binary') return
+  if (on.op === 'and') {
+    refuseInequality(on.left, left, right)
+    refuseInequality(on.right, left, right)
+    return
+  }
+  if (!INEQUALITIES.has(on.op)) return
+  const sides = [on.left, on.right].map((e) =>
+    e.kind === 'column' ? sideOf(e.path, left, right) : undefined,
+  )
+  if (sides.includes('left') && sides.includes('right')) {
+    throw new EngineError(
+      'INVALID_JOIN_ON_EXPRESSION',
+      'Unsupported JOIN ON conditions: an inequality of columns of both sides needs ASOF JOIN',
+    )
+  }
+}
+
+function sideOf(path: readonly string[], left: From, right: From): 'left' | 'right' | undefined {
+  const owns = (from: From) =>
+    from.sources.some((source) =>
+      path.length === 1 ? source.columns.includes(path[0]!) : path.at(-2) === source.alias,
+    )
+  const here = [owns(left), owns(right)]
+  return here[0] === here[1] ? undefined : here[0] ? 'left' : 'right'
 }
 
 /** A plain column of the left side can be told from the right side's; of a join it is told already. */

@@ -86,7 +86,7 @@ const REFUSED =
 
 /** Functions that Proton and ClickHouse have, and this build of the store has not (or no longer). */
 const ABSENT =
-  /^(?:blake3|datetime(?:64)?_to_snowflake|snowflake_to_datetime(?:64)?|detect_.*|generate_ulid|geo_to_s2|s2_.*|hashid|lemmatize|stem|synonyms|uniq(?:ue)?_theta.*|grok|to_concrete_type|monotonic)$/
+  /^(?:blake3|datetime(?:64)?_to_snowflake|snowflake_to_datetime(?:64)?|detect_.*|generate_ulid|geo_to_s2|s2_.*|hashid|lemmatize|stem|synonyms|uniq(?:ue)?_theta.*|grok|to_concrete_type)$/
 
 /** Functions that the table of names has no counterpart for: the store's name is spelt by rule. */
 const BY_RULE: Record<string, string> = Object.fromEntries(

@@ -41,6 +41,13 @@ export const SPECIAL: Record<string, Writer> = {
     return `parseDateTime64BestEffortUSOrZero(${[value, '3', ...(zone ? [zone] : [])].join(', ')})`
   },
 
+  monotonic: (args, scope) => {
+    const start = args[0]
+    if (args.length !== 1 || start?.kind !== 'literal')
+      throw new EngineError('BAD_ARGUMENTS', 'Function monotonic requires constant argument')
+    return `toInt64(${exprText(start, scope)} + rowNumberInAllBlocks())`
+  },
+
   // ---- JSON text
   json_value: (args, scope) => {
     const path = parseJsonPath(stringLiteral(args[1]) ?? '')

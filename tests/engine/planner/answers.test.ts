@@ -38,6 +38,15 @@ describe('functions whose meaning depends on their arguments', () => {
       "SELECT max_k((v, k), 2) FROM (SELECT array_join([1, 2, 3]) AS v, 'x' AS k)",
     )
     expect(rows).toEqual([[[[[3, 'x']], [[2, 'x']]]]])
+    expect((await answer("SELECT max_k((v, k), 1, v * 2) FROM (SELECT 3 AS v, 'x' AS k)")).rows).toEqual([
+      [[[[3, 'x'], 6]]],
+    ])
+  })
+
+  it('monotonic counts rows', async () => {
+    const { rows, types } = await answer('SELECT monotonic(5) AS n FROM numbers(3)')
+    expect(rows).toEqual([['5'], ['6'], ['7']])
+    expect(types).toEqual(['int64'])
   })
 
   it('xirr of flows in any order', async () => {

@@ -230,6 +230,14 @@ describe('errors', () => {
       /^Missing columns: 'other\.id' while processing query/,
     ],
     ['SELECT * FROM loop_a', 48, /contains itself/],
+    ['SELECT 1 FROM events AS a JOIN events AS b ON a.id = b.id AND a.ts < b.ts', 403, /needs ASOF JOIN/],
+    ['SELECT count() FROM tumble(table(events), ts, 1us) GROUP BY window_start', 36, /Illegal interval kind/],
+    ['SELECT count() FROM tumble(table(events), name, 1s) GROUP BY window_start', 43, /Illegal type string/],
+    [
+      'WITH c AS (SELECT count() AS n FROM events) SELECT * FROM table(c)',
+      36,
+      /cannot read c: it aggregates/,
+    ],
     ['SELECT count() FROM hop(table(events), 1s, 2s) GROUP BY window_start', 48, /^hop window over table/],
     ['SELECT count() FROM tumble(events) GROUP BY window_start', 36, /tumble needs a size/],
     [
