@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { BrokerError } from './errors.js'
 import type { BrokerLog, Route } from './handlers/context.js'
@@ -34,6 +34,8 @@ export class BrokerServer {
     this.#options = options
     this.#server = createServer({ noDelay: true }, (socket) => void this.#serve(socket))
     this.#server.maxConnections = MAX_CONNECTIONS
+    // Each connection listens for the end.
+    setMaxListeners(MAX_CONNECTIONS, this.#closing.signal)
   }
 
   /** Throws BROKER_PORT_IN_USE or BROKER_CANNOT_LISTEN. */
