@@ -203,6 +203,8 @@ export type RowSource =
       data: Uint8Array
       columns: string[]
       settings?: Record<string, string | number>
+      /** How many rows the data are, where that is known for sure. */
+      count?: number
     }
 
 export interface AppendResult {

@@ -142,7 +142,8 @@ class ChdbStreamStore implements OpenStreamStore {
           settings: { max_threads: 1, ...source.settings },
         }),
       )
-      const last = await this.#committed(stream, before)
+      const counted = rows.kind === 'data' && options.token === undefined ? rows.count : undefined
+      const last = counted === undefined ? await this.#committed(stream, before) : before + counted
       if (options.token !== undefined) this.#remember(stream, options.token)
       if (last === before) return nothing
       await this.#publish(stream, before, last)

@@ -16,6 +16,9 @@ export class Pump {
   /** Number of the last batch that was cut. */
   seq = 0
   limit = MAX_ROWS
+  /** What to do once when no batch has come for so many ms. */
+  whenIdle: { afterMs: number; run(): Promise<void> } | undefined
+  #rested = true
   /** Restricts batches to one scan, while a row that fails is being looked for. */
   only: number | undefined
   readonly operators: Operator[]
@@ -44,6 +47,7 @@ export class Pump {
 
   /** Waits for the next batch; undefined when the signal fired. */
   async next(signal: AbortSignal): Promise<Batch | undefined> {
+    const idleAt = this.#rested || !this.whenIdle ? undefined : Date.now() + this.whenIdle.afterMs
     for (;;) {
       if (signal.aborted) return undefined
       const seen = this.#arrivals
@@ -53,14 +57,15 @@ export class Pump {
       if (Object.keys(ranges).length > 0 || (deadline !== undefined && deadline <= now)) {
         return { seq: ++this.seq, now, ranges }
       }
-      if (seen === this.#arrivals)
-        await this.#sleep(signal, deadline === undefined ? undefined : deadline - now)
+      if (seen !== this.#arrivals) continue
+      if (!this.#rested && idleAt !== undefined && idleAt <= now) {
+        this.#rested = true
+        await this.whenIdle?.run()
+        continue
+      }
+      const times = [deadline, this.#rested ? undefined : idleAt].filter((time) => time !== undefined)
+      await this.#sleep(signal, times.length === 0 ? undefined : Math.min(...times) - now)
     }
-  }
-
-  /** Whether rows wait already. */
-  async hasMore(): Promise<boolean> {
-    return Object.keys(await this.#cut()).length > 0
   }
 
   step(batch: Batch): Promise<Delta | undefined> {
@@ -69,6 +74,7 @@ export class Pump {
 
   /** The batch is through: the scans move on. */
   async finish(batch: Batch, tookMs: number): Promise<void> {
+    this.#rested = false
     for (const scan of this.scans) scan.advance(batch)
     if (tookMs > SLOW_MS) this.limit = Math.max(1, Math.ceil(this.limit / 2))
     else if (tookMs < FAST_MS) this.limit = Math.min(MAX_ROWS, this.limit * 2)

@@ -14,6 +14,8 @@ import { settingsOf } from './syntax.js'
 const BACKOFF_MS = [100, 500, 1_000, 5_000, 10_000, 15_000, 20_000, 30_000]
 /** Attempts at a batch before a `best_effort` view looks for the row that is to blame (`recovery_retry_for_sn_failure`). */
 const BLAME_AFTER = 3
+/** A view without rows for so long records that its last batch is through. */
+const IDLE_MS = 1_000
 /** Errors that no row is to blame for: skipping rows would lose them for nothing. */
 const CIRCUMSTANCES = new Set([60, 159, 241, 243, 394, 2526, 2531])
 
@@ -35,6 +37,8 @@ export class ViewRunner {
   #lastError: string | undefined
   #batches = 0
   #lastBatchAt: number | undefined
+  /** The batch that is through, and not recorded as such. */
+  #undone: Batch | undefined
   #rowsIn = 0
   #rowsOut = 0
   #stop = new AbortController()
@@ -149,6 +153,9 @@ export class ViewRunner {
   async #halt(): Promise<void> {
     this.#stop.abort()
     await this.#loop
+    // Where it cannot be written, the batch is run again and its tokens tell that it was through.
+    if (this.#parts) await this.#settle().catch(() => undefined)
+    this.#undone = undefined
     const parts = this.#parts
     this.#sources()
     this.#parts = undefined
@@ -165,6 +172,7 @@ export class ViewRunner {
     })
     if (!parts) return
     const { pump } = parts
+    pump.whenIdle = { afterMs: IDLE_MS, run: () => this.#settle() }
     this.#state = 'running'
     while (!signal.aborted) {
       const batch = await this.#untilDone(signal, async () => (await pump.next(signal)) ?? null)
@@ -207,6 +215,7 @@ export class ViewRunner {
     const started = Date.now()
     pump.load(record.states)
     pipe.committed = 0
+    this.#undone = undefined
     await this.records.write(this.view.id, record)
     pipe.fault('recorded')
     const delta = await pump.step(batch)
@@ -219,8 +228,15 @@ export class ViewRunner {
     this.#lastBatchAt = Date.now()
     this.#rowsOut = record.rowsOut + written
     this.#rowsIn = record.rowsIn + rowsOf(batch)
-    // Idle: the old batch must not be run again when its tokens are long forgotten.
-    if (!(await pump.hasMore())) await this.records.write(this.view.id, this.#record('done', batch))
+    this.#undone = batch
+  }
+
+  /** Idle: the old batch must not be run again when its tokens are long forgotten. */
+  async #settle(): Promise<void> {
+    const batch = this.#undone
+    if (!batch) return
+    await this.records.write(this.view.id, this.#record('done', batch))
+    this.#undone = undefined
   }
 
   #record(phase: BatchRecord['phase'], batch: Batch): BatchRecord {

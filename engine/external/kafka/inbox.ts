@@ -78,8 +78,20 @@ export async function attachKafka(
   const { stream, next } = await openInbox(object, settings, options, deps)
   const source = `${object.name.database}.${object.name.name}`
   let error: string | undefined
+  /** How far was read, with the inbox's last row then. Rows tell it too, until they are trimmed. */
+  const read = { offsets: new Map<number, number>(), lastSn: 0 }
   /** Rows up to here are accounted for in the offset table: without it, only the rows tell how far was read. */
   let savedUpTo = 0
+  const save = async () => {
+    if (read.offsets.size === 0) return
+    const { lastSn } = read
+    const offsets = new Map(read.offsets)
+    if (options.owner !== undefined) await deps.registry.saveOffsets(options.owner, offsets)
+    savedUpTo = lastSn
+    for (const [partition, offset] of offsets) {
+      if (read.offsets.get(partition) === offset) read.offsets.delete(partition)
+    }
+  }
   const reader = new KafkaReader({
     settings,
     groupId: `tpctl-${stream.uuid}`,
@@ -95,8 +107,8 @@ export async function attachKafka(
         columns: object.columns,
         reject: (letters) => deps.deadLetters.write(letters),
       })
-      if (options.owner !== undefined) await deps.registry.saveOffsets(options.owner, offsets)
-      savedUpTo = deps.store.lastSn(stream)
+      for (const [partition, offset] of offsets) read.offsets.set(partition, offset)
+      read.lastSn = deps.store.lastSn(stream)
     },
     onError(failure) {
       error = failure?.message
@@ -107,7 +119,10 @@ export async function attachKafka(
   return {
     stream,
     slice: (from, to, only): Relation => kafkaSlice(deps.store, stream, declared, from, to, only),
-    trim: (upTo) => deps.store.trim(stream, Math.min(upTo, savedUpTo)),
+    async trim(upTo) {
+      await save()
+      await deps.store.trim(stream, Math.min(upTo, savedUpTo))
+    },
     lag() {
       const ends = reader.ends()
       return [...next].map(([partition, consumed]) => ({
@@ -119,6 +134,7 @@ export async function attachKafka(
     lastError: () => error,
     async close() {
       await reader.close()
+      await save()
       if (options.owner === undefined) await deps.store.drop(stream)
     },
   }

@@ -156,14 +156,15 @@ async function append(entries: Entry[], options: LoaderOptions): Promise<void> {
     ...HIDDEN_COLUMNS.map((column) => column.name),
   ]
   if (entries[0]!.rows !== undefined) {
-    const text = entries.flatMap((entry) => entry.rows ?? []).join('\n')
-    if (text === '') return
+    const lines = entries.flatMap((entry) => entry.rows ?? [])
+    if (lines.length === 0) return
     await options.store.append(options.inbox, {
       kind: 'data',
       format: 'JSONEachRow',
-      data: Buffer.from(text, 'utf8'),
+      data: Buffer.from(lines.join('\n'), 'utf8'),
       columns,
       settings: READ_SETTINGS,
+      count: lines.length,
     })
     return
   }
