@@ -3,6 +3,7 @@ import { quoteIdentifier } from '../chdb/pool.js'
 import type { OutputColumn, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
+import { fingerprint } from '../planner/walk.js'
 import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
@@ -107,6 +108,24 @@ export class AggregateState {
       `SELECT count() FROM ${this.#table} WHERE ${SEQ} = ${batch.seq}`,
     )
     return Number(row![0]) > 0
+  }
+
+  /** Names of the keys that stand for these expressions; empty where one of them is no key. */
+  keysOf(exprs: Expr[]): string[] {
+    const names = exprs.map((expr) => {
+      const print = fingerprint(expr)
+      return this.split.keys.find((key) => fingerprint(key.expr) === print)?.name
+    })
+    return names.every((name) => name !== undefined) ? names : []
+  }
+
+  /** Groups that share these keys with one that a batch later than `seq` touched, as a condition on the partials. */
+  besideTouched(seq: number, keys: string[]): string {
+    const group = identity(
+      keys.map(quoteIdentifier),
+      keys.map((key) => this.typeOf(key)),
+    )
+    return `${group} IN (SELECT ${group} FROM ${this.#table} WHERE ${SEQ} > ${seq} AND ${EPOCH} = ${this.epoch})`
   }
 
   /** Groups that a batch later than `seq` touched, as a condition on the partials. */

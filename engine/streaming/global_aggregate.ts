@@ -22,6 +22,8 @@ export class GlobalAggregate implements Operator {
     readonly policy: EmitPolicy,
     readonly backfill: Backfill,
     readonly sample: Delta,
+    /** Keys of PARTITION BY: each substream speaks when it has something new. */
+    readonly substream: string[],
   ) {
     this.children = source.operators
     this.columns = state.columns
@@ -37,7 +39,8 @@ export class GlobalAggregate implements Operator {
     backfill: Backfill,
   ): Promise<GlobalAggregate> {
     const state = await AggregateState.create(pipe, pipe.nextOperator(), select, source)
-    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'))
+    const substream = state.keysOf(select.partitionBy ?? [])
+    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), substream)
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {
@@ -51,9 +54,15 @@ export class GlobalAggregate implements Operator {
     if (this.policy.kind === 'on_update' && this.policy.periodMs === 0) {
       if (!ticker.dirty) return undefined
     } else if (!ticker.due(batch.now, early)) return undefined
-    const condition = this.policy.kind === 'on_update' ? this.state.touchedSince(ticker.emitted) : '1'
+    const condition = this.#toShow(ticker.emitted)
     ticker.tick(batch.seq, batch.now)
     return this.state.emit(condition)
+  }
+
+  /** What changed after batch `seq`, or all groups. */
+  #toShow(seq: number): string {
+    if (this.policy.kind === 'on_update') return this.state.touchedSince(seq)
+    return this.substream.length === 0 ? '1' : this.state.besideTouched(seq, this.substream)
   }
 
   deadline(): number | undefined {

@@ -105,4 +105,19 @@ describe('aggregates over a partition', () => {
     expect(await tail.take(1)).toEqual([['a', '3']])
     await tail.stop()
   })
+
+  it('speak when their substream has something new', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT k, sum(v) FROM ${s} PARTITION BY k EMIT PERIODIC 100ms`)
+    await bench.insert(s, [
+      { k: 'a', v: 1 },
+      { k: 'b', v: 2 },
+    ])
+    expect((await tail.take(2)).map(String).sort()).toEqual(['a,1', 'b,2'])
+    await bench.insert(s, [{ k: 'b', v: 3 }])
+    expect((await tail.take(3)).slice(2)).toEqual([['b', '5']])
+    await bench.insert(s, [{ k: 'a', v: 4 }])
+    expect((await tail.take(4)).slice(3)).toEqual([['a', '5']])
+    await tail.stop()
+  })
 })
