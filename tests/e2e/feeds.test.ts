@@ -87,7 +87,7 @@ describe('an upstream that misbehaves', () => {
   const jupiter = (how: string) =>
     engine.tpctl(['feed-tokens', '--list', 'strict', '--json'], { env: { JUPITER_URL: `${base}/${how}` } })
 
-  it('is asked again where that helps, and named where not', { timeout: 90_000 }, async () => {
+  it('is asked again where that helps, and named where not', async () => {
     const [limited, slow, down, page, cut, denied] = await Promise.all(
       ['limited', 'slow', 'down', 'page', 'cut', 'denied'].map(jupiter),
     )
@@ -220,7 +220,7 @@ describe('brokers', () => {
     })
   })
 
-  it('killed in the middle of a feed: every message is there once', { timeout: 90_000 }, async () => {
+  it('killed in the middle of a feed: every message is there once', async () => {
     const file = join(FIXTURES, 'trending', 'demo_mix_5m.jsonl')
     const messages = readFileSync(file, 'utf8').trimEnd().split('\n').length
     const feed = engine.start(['feed-trending', '--file', file, '--speed', '60000', '--json'])

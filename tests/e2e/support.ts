@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { afterAll } from 'vitest'
+import { afterAll, vi } from 'vitest'
+
+// Processes of their own on a busy machine: patience costs nothing where all goes well.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 })
 
 /** The repository: the flagship's project, its fixtures and, built, the command line. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -43,7 +46,7 @@ export function start(args: string[], options: RunOptions = {}) {
     env: { ...CLEAN, ...options.env },
     extendEnv: false,
     reject: false,
-    timeout: options.timeoutMs ?? 50_000,
+    timeout: options.timeoutMs ?? 120_000,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   })
 }
