@@ -1,4 +1,4 @@
-import type { Emit } from '../../dialect/ast.js'
+import type { Emit, Expr } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
 import { intervalMs } from './syntax.js'
 
@@ -22,6 +22,21 @@ const UNSUPPORTED: [keyof Emit, string][] = [
   ['maxSpan', 'EMIT AFTER KEY EXPIRE'],
   ['identifiedBy', 'EMIT AFTER KEY EXPIRE'],
 ]
+
+const COARSE = new Set(['week', 'month', 'quarter', 'year'])
+/** No timer is finer than a millisecond. */
+const FINE = new Set(['nanosecond', 'microsecond'])
+
+function periodOf(period: Expr): number {
+  if (period.kind === 'interval' && COARSE.has(period.unit)) {
+    throw new EngineError(
+      'ILLEGAL_TYPE_OF_ARGUMENT',
+      `EMIT PERIODIC takes an interval of days at most, not ${period.unit}s`,
+    )
+  }
+  if (period.kind === 'interval' && FINE.has(period.unit)) return 1
+  return intervalMs(period)
+}
 
 /** Throws 80 for combinations that Proton refuses, 48 for what is not there. */
 export function emitPolicy(emit: Emit | undefined, windowed: boolean): EmitPolicy {
@@ -49,7 +64,7 @@ export function emitPolicy(emit: Emit | undefined, windowed: boolean): EmitPolic
   }
   const period = emit?.periodic ?? emit?.batch
   const base = {
-    periodMs: period ? intervalMs(period) : DEFAULT_PERIOD_MS,
+    periodMs: period ? periodOf(period) : DEFAULT_PERIOD_MS,
     repeat: emit?.repeat ?? false,
     delayMs: emit?.delay ? intervalMs(emit.delay) : 0,
     ...(emit?.timeout ? { timeoutMs: intervalMs(emit.timeout) } : {}),

@@ -282,7 +282,7 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
 
   let base =
     udf?.kind === 'aggregate'
-      ? udfBase(call, texts, udf, scope.env.bounded)
+      ? udfBase(call, texts, udf, scope)
       : builtinBase(split.base, texts, given, scope, call)
   if (call.distinct) {
     if (split.base === 'count') base = { ...base, name: 'uniqExact' }
@@ -325,21 +325,28 @@ function udfBase(
   call: FunctionCall,
   args: string[],
   udf: AggregateUdf,
-  bounded: boolean | undefined,
+  scope: Scope,
 ): Base & { notNull: string | undefined } {
-  if (udf.customEmit && bounded) {
+  if (udf.customEmit && scope.env.bounded) {
     throw new EngineError(
       'UDA_NOT_APPLICABLE',
       'User Defined Aggregate function with own emit strategy cannot be used in non-streaming query',
     )
   }
   const { cast, notNull } = aggregateArguments(call.name, args, udf.argTypes)
+  const row = `tuple(${cast.join(', ')})`
+  const { arrival } = scope
+  const inOrder = (r: string) =>
+    arrival === undefined ? r : `arrayMap(_t -> _t.2, arraySort(_t -> _t.1, ${r}))`
   return {
     name: 'groupArray',
     parameters: [],
-    args: [`tuple(${cast.join(', ')})`],
+    args: [arrival === undefined ? row : `tuple(${arrival}, ${row})`],
     // With an emit strategy of its own it gives any number of results, each a row.
-    finish: (r) => (udf.customEmit ? `arrayJoin(${udf.finalName}(${r}))` : `${udf.finalName}(${r})`),
+    finish: (r) => {
+      const result = `${udf.finalName}(${inOrder(r)})`
+      return udf.customEmit ? `arrayJoin(${result})` : result
+    },
     notNull,
   }
 }

@@ -64,6 +64,27 @@ describe('functions of users, called as the planner writes them', () => {
     ).toEqual([[12]])
   })
 
+  it('aggregate: sees rows by arrival, and with an emit of its own gives any number of rows', async () => {
+    await h.registry.define(
+      aggregate(
+        'rises',
+        'a int',
+        'int',
+        '{ has_customized_emit: true, initialize: function(){ this.last = null; this.out = [] }, process: function(v){ for (const x of v) { if (this.last !== null && x > this.last) this.out.push(x); this.last = x } return this.out.length }, finalize: function(){ return this.out } }',
+      ),
+    )
+    const ordered = env({ lookup: (name) => h.registry.lookup(name), arrival: 'number' })
+    const backwards = '(SELECT number, 10 - number % 3 AS v FROM numbers(6) ORDER BY number DESC)'
+    const query: Select = {
+      ...parseSelect('SELECT rises(v) AS r FROM x'),
+      from: { kind: 'raw_table', sql: backwards, columns: ['number', 'v'] },
+    }
+    const sql = (given: TranslateEnv) => translateQuery(query, given).sql
+    expect(await h.rows(sql(ordered))).toEqual([[10]])
+    expect(await h.rows(sql(environment))).toEqual([[9], [10], [9], [10]])
+    expect(() => sql({ ...ordered, bounded: true })).toThrow(expect.objectContaining({ code: 2534 }))
+  })
+
   it('aggregate: rows with NULL do not count, conditions do, partials add up', async () => {
     expect(
       await rows(
