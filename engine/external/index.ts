@@ -12,6 +12,7 @@ import type { DeadLetters } from './dead_letters.js'
 import type { InboxRegistry } from './inbox_registry.js'
 import { registerCodecs } from './kafka/codecs.js'
 import { attachKafka, type KafkaDeps, snapshotKafka, validateKafka } from './kafka/inbox.js'
+import { quietRequestQueues } from './kafka/request_queues.js'
 import { KafkaSinks } from './kafka/sink.js'
 import { attachRandom, snapshotRandom } from './random.js'
 
@@ -30,6 +31,7 @@ export interface ExternalDeps {
 /** What the engine reads from and writes to outside of itself. */
 export function createExternalSources(deps: ExternalDeps): ExternalSources {
   registerCodecs()
+  quietRequestQueues()
   return new Sources(deps)
 }
 
