@@ -13,7 +13,7 @@ const MARK: Record<Action, [sign: string, style: Style]> = {
 const RISK_STYLE: Record<Risk, Style> = { safe: 'dim', rebuilds: 'yellow', destructive: 'red' }
 
 /** A plan for people: what changes and why; what stays is only counted. */
-export function showPlan(output: Output, plan: Plan): void {
+export function showPlan(output: Output, plan: Plan, options: { allowed?: boolean } = {}): void {
   const changes = plan.changes.filter((change) => change.action !== 'unchanged')
   for (const change of changes) output.line(changeLine(output, change))
   const unchanged = plan.changes.length - changes.length
@@ -21,7 +21,7 @@ export function showPlan(output: Output, plan: Plan): void {
   else {
     output.line()
     output.line(`${countActions(changes)}; ${unchanged} unchanged.`)
-    if (plan.destructive) {
+    if (plan.destructive && !options.allowed) {
       output.line(
         output.color('yellow', 'Something is lost on the way: applying this needs --allow-destructive.'),
       )

@@ -33,7 +33,7 @@ export function registerBootstrap(program: Command): void {
             signal,
           )
           const plan = planDeployment(deployment, live)
-          showPlan(output, plan)
+          showPlan(output, plan, { allowed: options.allowDestructive })
           if (plan.empty) {
             output.result({ ...planJson(plan), topics, applied: false })
             return
