@@ -3,8 +3,6 @@ import { EngineError } from '../errors.js'
 import { storeError } from './errors.js'
 import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
 
-/** How often a stream that gives nothing is looked after, in ms. */
-const NUDGE_MS = 500
 /** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
 const WORKERS = 3
 /** Sessions for results that are read in chunks: each is held for as long as its client reads. */
@@ -113,10 +111,6 @@ class SessionPool implements Chdb {
         if (options.tag !== undefined) void this.kill(options.tag)
       }
       options.signal?.addEventListener('abort', stop, { once: true })
-      // The store tells of a failure in the middle of a stream only when another statement runs.
-      const nudge = setInterval(() => {
-        if (!this.#closed) this.#control.queryAsync('SELECT 1', { format: 'Null' }).catch(() => undefined)
-      }, NUDGE_MS)
       try {
         for await (const chunk of result) {
           options.signal?.throwIfAborted()
@@ -124,7 +118,6 @@ class SessionPool implements Chdb {
         }
         options.signal?.throwIfAborted()
       } finally {
-        clearInterval(nudge)
         options.signal?.removeEventListener('abort', stop)
         result.cancel()
       }

@@ -1,5 +1,6 @@
 /** Results → bytes on the wire. */
 import type { Chdb, OutputColumn, StatementResult, StreamingQuery } from '../contracts.js'
+import { callsUserFunction } from '../udf/names.js'
 import type { ResponseBody } from './body.js'
 import { type OutputFormat, printSettings } from './formats.js'
 import { readAhead } from './read_ahead.js'
@@ -62,6 +63,19 @@ function storeChunks(sql: string, columns: OutputColumn[], options: WriteOptions
 }
 
 /**
+ * The rows of an emission. Where functions of users are called they are read at once: the store does not tell a
+ * stream that such a function has failed before another statement runs.
+ */
+async function* emissionChunks(
+  sql: string,
+  columns: OutputColumn[],
+  options: WriteOptions,
+): AsyncIterable<Uint8Array> {
+  if (!callsUserFunction(sql)) yield* storeChunks(sql, columns, options)
+  else yield await options.chdb.run(renderedSelect(sql, columns, options.format), runOptions(options))
+}
+
+/**
  * A streaming result: each emission as it comes. Documents (JSON, XML) are one document whose data grows,
  * closed when the query ends.
  */
@@ -76,7 +90,7 @@ export async function writeEmissions(
   for await (const emission of query.emissions) {
     options.signal.throwIfAborted()
     const before = document.rows
-    for await (const chunk of storeChunks(emission.sql, query.columns, options)) {
+    for await (const chunk of emissionChunks(emission.sql, query.columns, options)) {
       await body.write(document.part(chunk))
     }
     options.onRows(document.rows - before)

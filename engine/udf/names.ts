@@ -38,6 +38,11 @@ export function storeName(name: string, version: number, part = ''): string {
   return `udf_${name}_v${version}${part}`
 }
 
+/** Whether the store's SQL calls a function of a user. */
+export function callsUserFunction(sql: string): boolean {
+  return /\budf_\w+_v\d+/.test(sql)
+}
+
 /** Proton's name of the function that the store's error is about. */
 export function protonName(storeName: string): string {
   return /^udf_(.+)_v\d+(?:_delta|_step|_step_delta|_finish)?$/.exec(storeName)?.[1] ?? storeName
