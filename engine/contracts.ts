@@ -309,9 +309,9 @@ export interface ExternalSources {
   /** `table(k)`: earliest → current end, as a relation that lives until `release`. `settings`: of the query. */
   snapshot(
     object: ExternalStreamObject | RandomStreamObject,
+    options?: { settings?: Record<string, string> },
   ): Promise<{ relation: Relation; release(): Promise<void> }>
   /** Writes a SELECT's rows to the outside; repeated with the same token it may write again (at least once). */
-    options?: { settings?: Record<string, string> },
   write(
     object: ExternalStreamObject,
     rows: RowSource,
