@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { DirectoryLock } from '../directory_lock.js'
 import { BrokerError } from './errors.js'
 import { GroupCoordinator } from './groups/coordinator.js'
 import { OffsetStore } from './groups/offsets.js'
@@ -17,7 +18,7 @@ import {
 } from './protocol/record_batch.js'
 import { BrokerServer } from './server.js'
 import { replaceFile } from './storage/files.js'
-import { type DirectoryLock, lockDirectory } from './storage/lock.js'
+import { lockBroker } from './storage/lock.js'
 import { ProducerIds } from './storage/producer_ids.js'
 import { type FsyncPolicy, MAX_MESSAGE_BYTES } from './storage/topic_config.js'
 import { TopicStore } from './storage/topic_store.js'
@@ -115,7 +116,7 @@ interface Parts {
 function openDirectory(dir: string): DirectoryLock {
   try {
     mkdirSync(dir, { recursive: true })
-    return lockDirectory(dir)
+    return lockBroker(dir)
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause
     const message = `The broker cannot use the directory ${dir}: ${String(cause)}`

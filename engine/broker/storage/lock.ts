@@ -1,105 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { type DirectoryLock, lockDirectory } from '../../directory_lock.js'
 import { BrokerError } from '../errors.js'
 
-const LOCK_FILE = 'broker.lock'
-
-interface LockContent {
-  pid: number
-  /** Start time of the process in clock ticks (Linux), so that a reused pid is not taken for the owner. */
-  started: string | null
-  token: string
-}
-
-export interface DirectoryLock {
-  release(): void
-}
-
-/**
- * Takes the directory for this process. Throws BROKER_DIR_LOCKED while another living broker has it; a
- * lock left by a process that is gone (kill -9, power cut) is cleared.
- */
-export function lockDirectory(dir: string): DirectoryLock {
-  const path = join(dir, LOCK_FILE)
-  const mine: LockContent = { pid: process.pid, started: startOf(process.pid), token: randomUUID() }
-  const draft = join(dir, `.${LOCK_FILE}.${mine.token}`)
-  writeFileSync(draft, JSON.stringify(mine))
-  try {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      if (linkIfAbsent(draft, path)) return { release: () => releaseIfMine(path, mine.token) }
-      const holder = readLock(path)
-      if (holder && isAlive(holder)) throw locked(dir, holder)
-      clearStale(dir, path, holder?.token)
-    }
-    throw locked(dir, readLock(path))
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
-
-/** A link is atomic and never shows a half-written lock. */
-function linkIfAbsent(draft: string, path: string): boolean {
-  try {
-    linkSync(draft, path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
-}
-
-/** Moves the stale lock aside; if another process has replaced it meanwhile, puts that one back. */
-function clearStale(dir: string, path: string, staleToken: string | undefined): void {
-  const aside = join(dir, `.${LOCK_FILE}.stale.${randomUUID()}`)
-  try {
-    renameSync(path, aside)
-  } catch {
-    return // Someone else cleared it.
-  }
-  const moved = readLock(aside)
-  if (moved && moved.token !== staleToken) linkIfAbsent(aside, path)
-  rmSync(aside, { force: true })
-}
-
-function releaseIfMine(path: string, token: string): void {
-  if (readLock(path)?.token === token) rmSync(path, { force: true })
-}
-
-function readLock(path: string): LockContent | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as LockContent
-  } catch {
-    return undefined
-  }
-}
-
-function isAlive(holder: LockContent): boolean {
-  try {
-    process.kill(holder.pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
-  }
-  return holder.started === null || startOf(holder.pid) === holder.started
-}
-
-/**
- * Field 22 of /proc/<pid>/stat; null where there is no /proc. The command in field 2 may hold spaces.
- * A killed process that nobody has waited for yet (state Z) holds nothing any more.
- */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? 'gone' : (fields[19] ?? null)
-  } catch {
-    return null
-  }
-}
-
-function locked(dir: string, holder: LockContent | undefined): BrokerError {
-  return new BrokerError(
-    'BROKER_DIR_LOCKED',
-    `The broker directory ${dir} is in use by process ${holder?.pid ?? 'unknown'}: stop that broker first, or give this one another directory`,
+/** One broker per directory. Throws BROKER_DIR_LOCKED while another living one has it. */
+export function lockBroker(dir: string): DirectoryLock {
+  return lockDirectory(
+    dir,
+    'broker.lock',
+    (pid) =>
+      new BrokerError(
+        'BROKER_DIR_LOCKED',
+        `The broker directory ${dir} is in use by process ${pid ?? 'unknown'}: stop that broker first, or give this one another directory`,
+      ),
   )
 }
