@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
 import { EngineError } from '../../errors.js'
 
@@ -10,17 +11,14 @@ export interface KafkaSettings {
   /** Upper bound of one produced message in bytes. */
   maxMessageBytes: number
   client: KafkaConfig
-  /** Why bad messages stop a query instead of becoming dead letters; Proton 3.x's default, off here. */
-  shardingExpr?: string
 }
 
-/** Names that are accepted and have no meaning for this client. */
-const IGNORED = new Set([
+/** Tunings of Proton's own client, accepted without effect; and the settings that are read below. */
+const KNOWN = new Set([
   'poll_waittime_ms',
   'consumer_stall_timeout_ms',
   'log_stats',
   'client_id',
-  'format_schema',
   'skip_ssl_cert_check',
   'ssl_ca_cert_file',
   'ssl_ca_pem',
@@ -34,13 +32,24 @@ const IGNORED = new Set([
   'data_format',
   'one_message_per_row',
   'kafka_max_message_size',
-  'sharding_expr',
   'properties',
+  // Messages that do not parse never stop a query here: they become dead letters.
   'input_format_ignore_parsing_errors',
+])
+
+/** Settings that would change what is read or written: refused rather than passed over. */
+const UNSUPPORTED = new Map([
+  ['sharding_expr', 'give messages a _tp_message_key, which decides the partition'],
+  ['format_schema', 'use JSONEachRow, CSV, TSV or RawBLOB'],
+  ['kafka_schema_registry_url', 'use JSONEachRow, CSV, TSV or RawBLOB'],
+  ['config_file', 'write its settings into the statement'],
+  ['named_collection', 'write its settings into the statement'],
 ])
 
 /** librdkafka properties that would fight with the engine's own bookkeeping (as Proton refuses them). */
 const REFUSED_PROPERTIES = /^(group\.|auto\.offset\.reset|enable\.auto)/
+/** Properties without which a connection would not be what its author asked for; the others are tunings. */
+const CONNECTION_PROPERTIES = /^(security|sasl|ssl)\./
 
 const BROKER = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/
 
@@ -50,7 +59,14 @@ const BROKER = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/
  */
 export function kafkaSettings(settings: Record<string, string>, columns: { type: string }[]): KafkaSettings {
   for (const name of Object.keys(settings)) {
-    if (!IGNORED.has(name))
+    const instead = UNSUPPORTED.get(name)
+    if (instead !== undefined) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        `Setting ${name} of Kafka external streams is not supported by the embedded engine: ${instead}`,
+      )
+    }
+    if (!KNOWN.has(name))
       throw new EngineError('UNKNOWN_SETTING', `Unknown setting ${name}: for storage ExternalStream`)
   }
   const brokers = required(settings, 'brokers')
@@ -70,6 +86,12 @@ export function kafkaSettings(settings: Record<string, string>, columns: { type:
     if (REFUSED_PROPERTIES.test(name)) {
       throw new EngineError('BAD_ARGUMENTS', `Unsupported property ${name}: the engine keeps offsets itself`)
     }
+    if (CONNECTION_PROPERTIES.test(name)) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        `Property ${name} is not supported by the embedded engine: use security_protocol, sasl_mechanism, username, password and ssl_ca_pem`,
+      )
+    }
   }
   const onlyString = columns.length === 1 && columns[0]!.type === 'string'
   const dataFormat = settings.data_format || (onlyString ? 'RawBLOB' : 'JSONEachRow')
@@ -79,7 +101,6 @@ export function kafkaSettings(settings: Record<string, string>, columns: { type:
     dataFormat,
     oneMessagePerRow: flag(settings.one_message_per_row) ?? dataFormat === 'RawBLOB',
     maxMessageBytes: Number(settings.kafka_max_message_size ?? 1_048_576),
-    shardingExpr: settings.sharding_expr,
     client: clientConfig(settings, brokers),
   }
 }
@@ -97,7 +118,7 @@ function clientConfig(settings: Record<string, string>, brokers: string[]): Kafk
     ssl: ssl
       ? {
           rejectUnauthorized: !(flag(settings.skip_ssl_cert_check) ?? false),
-          ca: settings.ssl_ca_pem || undefined,
+          ca: settings.ssl_ca_pem || certificate(settings.ssl_ca_cert_file),
         }
       : undefined,
     sasl: protocol.startsWith('SASL_') ? saslOptions(settings) : undefined,
@@ -120,6 +141,16 @@ function saslOptions(settings: Record<string, string>): SASLOptions {
         'NOT_IMPLEMENTED',
         `SASL mechanism ${mechanism} is not supported by the embedded engine`,
       )
+  }
+}
+
+/** Read when the stream is used, so that a renewed certificate is taken. */
+function certificate(path: string | undefined): string | undefined {
+  if (!path) return undefined
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new EngineError('BAD_ARGUMENTS', `Setting ssl_ca_cert_file: cannot read '${path}'`, { cause })
   }
 }
 
