@@ -57,6 +57,9 @@ async function loadTokens({ dir, file }: { dir: string; file: string }): Promise
 const MESSAGE =
   'ts DateTime64(3), source String, rank UInt32, address String, symbol String, price_usd Nullable(Float64), liquidity_usd Nullable(Float64), volume_24h_usd Nullable(Float64)'
 
+const CARRIED =
+  'm.ts, m.source, m.rank, m.address, m.symbol, m.price_usd, m.liquidity_usd, m.volume_24h_usd, m.n'
+
 /** Messages classified by an ASOF join, the top of each scan filtered, then screened: three statements per batch. */
 async function classify({
   dir,
@@ -93,10 +96,7 @@ async function classify({
       const range = `n >= ${from} AND n < ${from + batch}`
       await run(
         session,
-        `INSERT INTO categorized SELECT m.*, j.type FROM (SELECT *, toUInt64(100) AS key FROM messages WHERE ${range}) AS m ASOF LEFT JOIN tokens AS j ON m.address = j.address AND m.key >= j.ver SETTINGS asterisk_include_alias_columns = 0`.replace(
-          'm.*',
-          'm.ts, m.source, m.rank, m.address, m.symbol, m.price_usd, m.liquidity_usd, m.volume_24h_usd, m.n',
-        ),
+        `INSERT INTO categorized SELECT ${CARRIED}, j.type FROM (SELECT *, toUInt64(100) AS key FROM messages WHERE ${range}) AS m ASOF LEFT JOIN tokens AS j ON m.address = j.address AND m.key >= j.ver`,
       )
       await run(session, `INSERT INTO enriched SELECT * FROM categorized WHERE rank < 20 AND ${range}`)
       await run(
