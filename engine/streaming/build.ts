@@ -372,7 +372,7 @@ class Builder {
     if (!isUnboundedTable(right, catalog, this.pipe.context.database, place.ctes)) {
       if (strictness !== 'all') throw unsupported(`${strictness.toUpperCase()} JOIN of a stream with a table`)
       const alias = tableNames(right)[0]
-      return staticLookup(this.pipe, everything(right), alias ?? '__tp_right', alias ?? 'table')
+      return staticLookup(this.pipe, everything(right), alias ?? '__tp_right')
     }
     const stream = this.#keyedBase(right, place)
     if (!stream) throw unsupported('Join of a stream with this right side')

@@ -17,7 +17,6 @@ export interface JoinInput {
 
 /** The right of an enrichment: rows that are looked up, and never trigger anything. */
 export interface Lookup {
-  label: string
   alias: string
   columns: string[]
   /** Rows that exist now; with `ARRIVAL` among them where the order of arrival is known. */

@@ -13,7 +13,6 @@ export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable
   const { store } = pipe.deps
   const alias = table.alias ?? table.name.name
   return {
-    label: stream.name.name,
     alias,
     columns: store.current(stream).columns,
     versionColumn: versionColumn(stream),
@@ -42,7 +41,6 @@ export async function subqueryLookup(
     return { ...table, alias, query }
   }
   return {
-    label: `(${stream.name.name})`,
     alias,
     columns: columns.map((c) => c.name),
     versionColumn: keptVersion(stream, table.query),
@@ -53,7 +51,7 @@ export async function subqueryLookup(
 }
 
 /** `table(s)` or a bounded subquery: read once when the query starts, as Proton loads its hash table. */
-export async function staticLookup(pipe: Pipe, query: Query, alias: string, label: string): Promise<Lookup> {
+export async function staticLookup(pipe: Pipe, query: Query, alias: string): Promise<Lookup> {
   const { translated, columns } = await pipe.describe(query)
   const list = columns.map((c) => `${quoteIdentifier(c.name)} ${c.chType}`).join(', ')
   const table = await pipe.table(
@@ -65,7 +63,6 @@ export async function staticLookup(pipe: Pipe, query: Query, alias: string, labe
   if (!pipe.dry) await pipe.deps.chdb.insertSelect({ table, columns: names, select: translated.sql })
   await pipe.endBatch()
   return {
-    label,
     alias,
     columns: names,
     hasArrival: false,
