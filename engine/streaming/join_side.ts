@@ -69,7 +69,6 @@ export class JoinSide {
   /** As the right side of a join that only left rows trigger. */
   lookup(): Lookup {
     return {
-      label: this.alias,
       alias: this.alias,
       columns: this.columns,
       hasArrival: true,
