@@ -118,8 +118,7 @@ describe('the engine as a process', () => {
         const id = `batch-${sent}`
         const done = sql(url, `INSERT INTO src (i, s) VALUES ${rows}`, { idempotent_id: id })
         if (Date.now() + 5 >= killAt) {
-          await daemon.end('SIGKILL')
-          await done.catch(() => {})
+          await Promise.all([daemon.end('SIGKILL'), done.catch(() => {})])
           break
         }
         await done
