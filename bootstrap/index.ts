@@ -12,7 +12,9 @@ export type {
   Action,
   Change,
   CompiledObject,
+  Cost,
   Deployment,
+  How,
   LedgerEntry,
   Live,
   LiveObject,
@@ -20,6 +22,7 @@ export type {
   Operation,
   Plan,
   Risk,
+  Strategy,
 } from './model.js'
 export { planDeployment } from './plan.js'
 export { type LoadOptions, loadProject, type Project } from './project.js'

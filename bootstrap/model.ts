@@ -75,16 +75,49 @@ export interface Live {
 export type Risk = 'safe' | 'rebuilds' | 'destructive'
 export type Action = 'create' | 'unchanged' | 'alter' | 'replace' | 'drop'
 
+/**
+ * How a change reaches the target. `in_place`: by a statement that leaves rows and state alone. `alter`: by ALTER.
+ * `replacement`: the object is made anew, and what it held is carried over or derived again. `destructive`: only by
+ * losing rows.
+ */
+export type How = 'in_place' | 'alter' | 'replacement' | 'destructive'
+
+/** What a change costs, as far as it was measured; rows are counted only where a change touches them. */
+export interface Cost {
+  /** Stored rows that are gone afterwards. */
+  rowsLost?: number
+  /** Rows of the sources that views would have to read again to hold what they hold now. */
+  rowsToBackfill?: number
+}
+
+/** The way in which an object is replaced, and why that one. */
+export interface Strategy {
+  name: string
+  reason: string
+}
+
 export interface Change {
   key: ObjectKey
   name: string
   kind: ObjectKind
   action: Action
+  /** Undefined where nothing is to be done. */
+  how?: How
   risk: Risk
   reason: string
   /** What the engine holds is not what was applied. */
   drift: boolean
   source?: string
+  /** Canonical SQL as it was applied, and as it is to be; secrets hidden. */
+  before?: string
+  after?: string
+  cost: Cost
+  /** Views that stand on it and must follow, in the order in which they do. */
+  downstream: ObjectKey[]
+  /** Positions of its steps among the plan's operations, from 1. */
+  steps: number[]
+  /** With `replacement`. */
+  strategy?: Strategy
 }
 
 /** One thing to do, in order. `record` only writes down what an interrupted apply had done already. */

@@ -6,6 +6,7 @@ import type {
   Change,
   CompiledObject,
   Deployment,
+  How,
   LedgerEntry,
   Live,
   LiveObject,
@@ -28,6 +29,8 @@ interface Verdict {
   inPlace?: boolean
   /** Nothing to do but to write down what an interrupted apply did. */
   record?: boolean
+  /** Views that are made anew because this one is replaced. */
+  followedBy?: ObjectKey[]
 }
 
 /** Compares what should be with what is. Pure: reads nothing, changes nothing. */
@@ -38,11 +41,14 @@ export function planDeployment(deployment: Deployment, live: Live): Plan {
   spread(deployment, live, verdicts)
 
   const gone = [...live.ledger.values()].filter((entry) => !verdicts.has(entry.key))
-  const changes = [
-    ...deployment.objects.map((object) => changeOf(object, verdicts.get(object.key)!)),
-    ...gone.map((entry) => dropChange(entry, live)),
-  ]
   const operations = operationsOf(deployment, live, verdicts, gone)
+  const stepsOf = (key: ObjectKey) => operations.flatMap((step, at) => (step.key === key ? [at + 1] : []))
+  const changes = [
+    ...deployment.objects.map((object) =>
+      changeOf(object, verdicts.get(object.key)!, live.ledger.get(object.key), deployment),
+    ),
+    ...gone.map((entry) => dropChange(entry, live)),
+  ].map((change): Change => ({ ...change, steps: stepsOf(change.key) }))
   return {
     project: deployment.project,
     edition: deployment.edition,
@@ -155,11 +161,13 @@ function spread(deployment: Deployment, live: Live, verdicts: Map<ObjectKey, Ver
     const verdict = verdicts.get(object.key)!
     if (verdict.action !== 'replace' || object.kind === 'function') continue
     const affected = dependents(graph, [object.key])
+    const followedBy: ObjectKey[] = []
     let rebuilt = false
     for (const other of deployment.objects) {
       const existing = live.objects.get(other.key)
       if (!affected.has(other.key) || !existing) continue
       const its = verdicts.get(other.key)!
+      if (other.kind === 'view' || other.kind === 'materialized_view') followedBy.push(other.key)
       const reason = `stands on ${object.name}, which is replaced`
       if (other.kind === 'view' && its.action !== 'replace')
         verdicts.set(other.key, { action: 'replace', risk: 'safe', reason, inPlace: true })
@@ -169,9 +177,11 @@ function spread(deployment: Deployment, live: Live, verdicts: Map<ObjectKey, Ver
           verdicts.set(other.key, { action: 'replace', risk: riskOfDrop(other.kind, other), reason })
       }
     }
+    verdicts.set(object.key, { ...verdict, followedBy })
     if (rebuilt && verdict.risk === 'safe')
       verdicts.set(object.key, {
         ...verdict,
+        followedBy,
         risk: 'rebuilds',
         reason: `${verdict.reason}; views on it are rebuilt`,
       })
@@ -256,29 +266,59 @@ function order(kind: ObjectKind): number {
   return kind === 'materialized_view' ? 0 : kind === 'view' ? 1 : kind === 'function' ? 3 : 2
 }
 
-function changeOf(object: CompiledObject, verdict: Verdict): Change {
+function changeOf(
+  object: CompiledObject,
+  verdict: Verdict,
+  entry: LedgerEntry | undefined,
+  deployment: Deployment,
+): Omit<Change, 'steps'> {
+  const { key, name, kind, source } = object
+  const { action, risk, reason } = verdict
   return {
-    key: object.key,
-    name: object.name,
-    kind: object.kind,
-    action: verdict.action,
-    risk: verdict.risk,
-    reason: verdict.reason,
+    key,
+    name,
+    kind,
+    action,
+    how: howOf(verdict),
+    risk,
+    reason,
     drift: verdict.drift ?? false,
-    source: object.source,
+    source,
+    before: entry?.sql,
+    after: deployment.redact(object.sql),
+    cost: {},
+    downstream: verdict.followedBy ?? [],
   }
 }
 
-function dropChange(entry: LedgerEntry, live: Live): Change {
-  const there = live.objects.has(entry.key)
+function howOf({ action, risk, inPlace }: Verdict): How | undefined {
+  switch (action) {
+    case 'unchanged':
+      return undefined
+    case 'create':
+      return 'in_place'
+    case 'alter':
+      return 'alter'
+    default:
+      return risk === 'destructive' ? 'destructive' : inPlace ? 'in_place' : 'replacement'
+  }
+}
+
+function dropChange(entry: LedgerEntry, live: Live): Omit<Change, 'steps'> {
+  const { key, name, kind } = entry
+  const there = live.objects.has(key)
   return {
-    key: entry.key,
-    name: entry.name,
-    kind: entry.kind,
+    key,
+    name,
+    kind,
     action: 'drop',
+    how: there ? 'destructive' : 'in_place',
     risk: there ? 'destructive' : 'safe',
     reason: there ? 'is no longer in the project' : 'is no longer in the project, and gone already',
     drift: !there,
+    before: entry.sql,
+    cost: {},
+    downstream: [],
   }
 }
 
