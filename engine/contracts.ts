@@ -135,6 +135,8 @@ export interface MaterializedViewObject extends CatalogEntry {
   /** Where it writes: a stream (its own inner one, without INTO) or an external stream. */
   target: Required<Pick<QualifiedName, 'database' | 'name'>>
   statement: CreateMaterializedView
+  /** `SYSTEM PAUSE … PERMANENT`: not started after a restart either. */
+  paused?: true
 }
 
 export interface FunctionObject extends CatalogEntry {
@@ -288,6 +290,8 @@ export interface Inbox {
   trim(upTo: number): Promise<void>
   /** Offsets consumed so far per partition, end offsets of the source: for lag. */
   lag(): { partition: number; consumed: number; end: number }[]
+  /** The `seek_to` with which another reader begins behind the row of this sequence number; undefined where none can. */
+  seekTo(upTo: number): Promise<string | undefined>
   /** Last error of the reader (broker away, message refused), undefined when well. */
   lastError(): string | undefined
   close(): Promise<void>
@@ -362,12 +366,20 @@ export interface StreamingQuery {
   cancel(reason?: unknown): Promise<void>
 }
 
+export interface ViewPosition {
+  name: string
+  processed: number
+  available: number
+  /** Of a paused view: the `seek_to` with which another one goes on exactly there. */
+  seek?: string
+}
+
 export interface ViewStatus {
   name: QualifiedName
   state: 'starting' | 'running' | 'retrying' | 'paused' | 'failed'
   lastError?: string
   /** Sources with the last processed and the last available sequence number. */
-  sources: { name: string; processed: number; available: number }[]
+  sources: ViewPosition[]
   rowsIn: number
   rowsOut: number
   batches: number
@@ -385,6 +397,14 @@ export interface StreamingRuntime {
   dropView(view: MaterializedViewObject): Promise<void>
   pauseView(view: MaterializedViewObject): Promise<void>
   resumeView(view: MaterializedViewObject): Promise<void>
+  /**
+   * Puts other objects in the place of views: each goes on where it stopped, with what its names mean after `commit`.
+   * Where that throws, all is as before.
+   */
+  rebind(
+    views: { from: MaterializedViewObject; to: MaterializedViewObject }[],
+    commit: () => Promise<void>,
+  ): Promise<void>
   /** After a restart: replays the batch that was in flight, then goes on. */
   recover(views: MaterializedViewObject[]): Promise<void>
   status(view: MaterializedViewObject): ViewStatus | undefined

@@ -97,6 +97,19 @@ export class StoredCatalog implements Catalog {
     else this.#objects.delete(`${object.name.database}.${object.name.name}`)
   }
 
+  /** New names for several objects, all at once also after a crash. */
+  async rename(changes: { from: Named; to: Named }[]): Promise<void> {
+    const taken = new Set(changes.map(({ to }) => keyOf(to)))
+    await this.#writeAll([
+      ...changes
+        .filter(({ from }) => !taken.has(keyOf(from)))
+        .map(({ from }) => ({ key: keyOf(from), gone: true, id: from.id, text: '' })),
+      ...changes.map(({ to }) => ({ key: keyOf(to), gone: false, id: to.id, text: encodeObject(to) })),
+    ])
+    for (const { from } of changes) this.#objects.delete(`${from.name.database}.${from.name.name}`)
+    for (const { to } of changes) this.#admit(to)
+  }
+
   dependents(name: QualifiedName): CatalogObject[] {
     const database = name.database ?? DEFAULT_DATABASE
     return this.list().filter((object) =>
@@ -120,11 +133,19 @@ export class StoredCatalog implements Catalog {
   }
 
   async #write(key: string, gone: boolean, id: number, text: string): Promise<void> {
+    await this.#writeAll([{ key, gone, id, text }])
+  }
+
+  async #writeAll(rows: { key: string; gone: boolean; id: number; text: string }[]): Promise<void> {
     const version = ++this.#version
+    const values = rows.map(
+      ({ key, gone, id, text }) =>
+        `(${quoteString(key)}, ${version}, ${gone ? 1 : 0}, ${id}, ${quoteString(text)})`,
+    )
     await this.#chdb.insertSelect({
       table: TABLE,
       columns: ['key', 'version', 'gone', 'id', 'object'],
-      select: `SELECT ${quoteString(key)}, ${version}, ${gone ? 1 : 0}, ${id}, ${quoteString(text)}`,
+      select: `SELECT * FROM values('key String, version UInt64, gone UInt8, id UInt64, object String', ${values.join(', ')})`,
     })
   }
 }

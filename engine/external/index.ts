@@ -83,6 +83,7 @@ class Sources implements ExternalSources {
       slice: (from, to, only) => inbox.slice(from, to, only),
       trim: (upTo) => inbox.trim(upTo),
       lag: () => inbox.lag(),
+      seekTo: (upTo) => inbox.seekTo(upTo),
       lastError: () => inbox.lastError(),
       async close() {
         if (closed) return

@@ -113,6 +113,7 @@ export async function attachRandom(
       await store.trim(stream, upTo)
     },
     lag: () => [],
+    seekTo: async () => undefined,
     lastError: () => error,
     async close() {
       if (closed) return

@@ -1,5 +1,4 @@
-import type { Drop, QualifiedName, Rename, Truncate } from '../../dialect/ast.js'
-import { printStatement } from '../../dialect/index.js'
+import type { Drop, QualifiedName, Truncate } from '../../dialect/ast.js'
 import type { CatalogObject, FunctionObject, QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { dropInner } from './create_view.js'
@@ -121,27 +120,4 @@ export async function truncate(
   if (!object) return
   if (object.kind !== 'stream') throw notSupported(`TRUNCATE of a ${object.kind.replace('_', ' ')}`)
   await deps.store.truncate(object)
-}
-
-/** Data stays where it is: tables are named by the object's id. */
-export async function rename(statement: Rename, context: QueryContext, deps: StatementDeps): Promise<void> {
-  if (statement.object === 'database') throw notSupported('RENAME DATABASE')
-  const settings = { ...context.settings, ...settingsText(statement.settings) }
-  for (const pair of statement.pairs) {
-    const object = deps.catalog.require(pair.from, context.database)
-    const to = fullName(pair.to, context)
-    requireDatabase(to.database, deps)
-    if (deps.catalog.find(to)) {
-      throw new EngineError('STREAM_ALREADY_EXISTS', `Stream ${to.database}.${to.name} already exists`)
-    }
-    if (object.kind === 'materialized_view') throw notSupported('RENAME of a materialized view')
-    checkDependents(object, settings, 'rename', deps)
-    const renamed = { ...object, name: to } as Named
-    if (renamed.statement) {
-      renamed.statement = { ...renamed.statement, name: to } as never
-      renamed.sql = printStatement(renamed.statement!)
-    }
-    await deps.catalog.put(renamed)
-    await deps.catalog.remove(object)
-  }
 }

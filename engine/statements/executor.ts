@@ -7,11 +7,12 @@ import { createExternalStream, createRandomStream } from './create_other_streams
 import { createStream } from './create_stream.js'
 import { createMaterializedView, createView } from './create_view.js'
 import { requireDatabase, type StatementDeps, settingsText, storeExpr } from './deps.js'
-import { drop, rename, truncate } from './drop.js'
+import { drop, truncate } from './drop.js'
 import { clientError, notSupported } from './errors.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
 import { explain, killQuery, select } from './queries.js'
+import { rename } from './rename.js'
 import { checkQuerySettings } from './settings.js'
 import { describe, exists, show } from './show.js'
 
@@ -159,7 +160,13 @@ async function system(statement: SystemStatement, context: QueryContext, deps: S
       `${view.name.database}.${view.name.name} is not a materialized view`,
     )
   }
-  await (pause ? deps.runtime.pauseView(view) : deps.runtime.resumeView(view))
+  if (pause) await deps.runtime.pauseView(view)
+  // Written down before it runs again, and after it has stopped.
+  const permanent = pause && statement.rest?.toUpperCase() === 'PERMANENT'
+  const { paused, ...plain } = view
+  if (permanent && !paused) await deps.catalog.put({ ...view, paused: true })
+  if (!pause && paused) await deps.catalog.put(plain)
+  if (!pause) await deps.runtime.resumeView(view)
 }
 
 /** Words that statements of some edition begin with. */

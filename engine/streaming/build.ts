@@ -25,6 +25,7 @@ import { Project } from './project.js'
 import { isRanged, withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
+import { namedSeeks, type Seeks } from './seek.js'
 import {
   groupsByWindow,
   mentions,
@@ -74,13 +75,18 @@ interface Place {
 
 /** A continuous query as operators. The root's LIMIT is the caller's business. */
 export async function build(pipe: Pipe, query: Query): Promise<{ root: Operator; scans: Scan[] }> {
-  const builder = new Builder(pipe)
+  const seeks = namedSeeks({ ...pipe.context.settings, ...settingsOf(query.settings) }.seek_to)
+  const builder = new Builder(pipe, seeks)
   const root = await builder.query(query, {
     ctes: NO_CTES,
     settings: pipe.context.settings,
     time: [],
     terms: [],
   })
+  for (const name of seeks?.keys() ?? []) {
+    if (builder.scans.some((scan) => scan.label === name)) continue
+    throw new EngineError('BAD_ARGUMENTS', `seek_to names ${name}, which the query does not read as a stream`)
+  }
   return { root, scans: builder.scans }
 }
 
@@ -88,7 +94,10 @@ class Builder {
   readonly scans: Scan[] = []
   readonly #backfill = new Backfill(this.scans)
 
-  constructor(readonly pipe: Pipe) {}
+  constructor(
+    readonly pipe: Pipe,
+    readonly seeks: Seeks | undefined,
+  ) {}
 
   async query(query: Query, place: Place): Promise<Operator> {
     if (query.kind === 'select') return this.select(query, place)
@@ -251,9 +260,12 @@ class Builder {
     const { catalog, external } = this.pipe.deps
     const object = readTarget(catalog.require(table.name, this.pipe.context.database), this.pipe)
     const id = this.scans.length
+    const settings = this.seeks
+      ? { ...place.settings, seek_to: this.seeks.get(table.name.name) ?? '' }
+      : place.settings
     let scan: Scan
     if (object.kind === 'stream') {
-      const { start, filter } = await startOf(this.pipe, object, place.time, place.settings)
+      const { start, filter } = await startOf(this.pipe, object, place.time, settings)
       scan = new Scan(this.pipe, id, object, start, table.name.name, { filter })
     } else if (object.kind === 'external_stream' || object.kind === 'random_stream') {
       const inbox = this.pipe.dry
@@ -261,8 +273,8 @@ class Builder {
         : await external.attach(object, {
             owner: this.pipe.durable ? this.pipe.id : undefined,
             queryId: this.pipe.context.queryId,
-            seekTo: place.settings.seek_to,
-            settings: place.settings,
+            seekTo: settings.seek_to,
+            settings,
           })
       this.pipe.onClose(() => inbox.close())
       const options = { inbox, columns: object.columns }

@@ -38,6 +38,7 @@ export function emptyInbox(object: ExternalStreamObject | RandomStreamObject): I
     slice: () => ({ sql: `(SELECT ${columns} WHERE 0)`, columns: [...names] }),
     trim: async () => {},
     lag: () => [],
+    seekTo: async () => undefined,
     lastError: () => undefined,
     close: async () => {},
   }

@@ -87,11 +87,31 @@ class Runtime implements StreamingRuntime {
     this.#require(view).resume()
   }
 
+  async rebind(
+    views: { from: MaterializedViewObject; to: MaterializedViewObject }[],
+    commit: () => Promise<void>,
+  ): Promise<void> {
+    const pairs = views.map(({ from, to }) => ({ runner: this.#require(from), to }))
+    const states = pairs.map(({ runner, to }) => ({ runner, to, paused: runner.paused }))
+    for (const { runner } of states) await runner.pause()
+    try {
+      await commit()
+    } catch (cause) {
+      for (const { runner, paused } of states) if (!paused) runner.resume()
+      throw cause
+    }
+    for (const { to, paused } of states) {
+      const successor = this.#runner(to)
+      this.#views.set(to.id, successor)
+      successor.recover(paused)
+    }
+  }
+
   async recover(views: MaterializedViewObject[]): Promise<void> {
     for (const view of views) {
       const runner = this.#runner(view)
       this.#views.set(view.id, runner)
-      runner.recover()
+      runner.recover(view.paused ?? false)
     }
   }
 

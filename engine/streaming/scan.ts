@@ -83,6 +83,12 @@ export class Scan implements Operator {
     return this.#relation({ from: 0, to: 0 })
   }
 
+  /** The `seek_to` with which another query goes on behind the last batch; undefined within a snapshot. */
+  async seekTo(): Promise<string | undefined> {
+    if (this.options.inbox) return this.options.inbox.seekTo(this.position)
+    return this.position < this.#snapshotUntil ? undefined : String(this.position)
+  }
+
   /**
    * The next rows to read, at most `limit`; undefined when there are none. `byAppend`: not more than one append
    * brought, unless many wait.

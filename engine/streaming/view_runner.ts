@@ -72,8 +72,11 @@ export class ViewRunner {
   }
 
   /** After a restart: from the last recorded batch on. Failures to build are retried like failing batches. */
-  recover(): void {
-    this.#start()
+  recover(paused = false): void {
+    if (paused) {
+      this.#state = 'paused'
+      this.#loop = this.#peek()
+    } else this.#start()
   }
 
   async pause(): Promise<void> {
@@ -83,6 +86,10 @@ export class ViewRunner {
 
   resume(): void {
     if (this.#state === 'paused') this.#start()
+  }
+
+  get paused(): boolean {
+    return this.#state === 'paused'
   }
 
   /** Ends it; with `drop` nothing of it remains. */
@@ -144,10 +151,23 @@ export class ViewRunner {
     }
   }
 
+  /** Looks where a view that stays paused stands. Where its pipeline cannot be built, that stays unknown. */
+  async #peek(): Promise<void> {
+    try {
+      const { pump } = await this.#open()
+      const record = await this.records.read(this.view.id)
+      if (record) pump.load(record.states)
+    } catch (cause) {
+      this.#lastError = respell(cause).message
+    }
+    await this.#leave()
+  }
+
   #start(): void {
+    const before = this.#loop
     this.#stop = new AbortController()
     this.#state = 'starting'
-    this.#loop = this.#run(this.#stop.signal)
+    this.#loop = before.then(() => this.#run(this.#stop.signal))
   }
 
   async #halt(): Promise<void> {
@@ -156,11 +176,19 @@ export class ViewRunner {
     // Where it cannot be written, the batch is run again and its tokens tell that it was through.
     if (this.#parts) await this.#settle().catch(() => undefined)
     this.#undone = undefined
+    await this.#leave()
+  }
+
+  /** Closes the pipeline, and remembers where it stood. */
+  async #leave(): Promise<void> {
     const parts = this.#parts
-    this.#sources()
+    const sources = this.#sources()
     this.#parts = undefined
-    parts?.pump.close()
-    await parts?.pipe.close(false)
+    if (!parts) return
+    const seeks = await Promise.all(parts.pump.scans.map((scan) => scan.seekTo().catch(() => undefined)))
+    this.#lastSources = sources.map((source, i) => ({ ...source, seek: seeks[i] }))
+    parts.pump.close()
+    await parts.pipe.close(false)
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -131,6 +131,19 @@ export async function attachKafka(
         end: Math.max(consumed, ends.get(partition) ?? consumed),
       }))
     },
+    async seekTo(upTo) {
+      // Taken before the rows are looked at: what arrives meanwhile is behind these offsets.
+      const offsets = new Map(next)
+      const rows = await deps.chdb.rows<[number, string, string, string]>(
+        `SELECT __partition, toString(countIf(_tp_sn > ${upTo})), toString(minIf(__offset, _tp_sn > ${upTo})), toString(max(__offset)) FROM ${deps.store.slice(stream, 0, Number.MAX_SAFE_INTEGER).sql} GROUP BY __partition`,
+      )
+      for (const [partition, waiting, first, last] of rows) {
+        const behind = Math.max(offsets.get(partition) ?? 0, Number(last) + 1)
+        offsets.set(partition, Number(waiting) > 0 ? Number(first) : behind)
+      }
+      const partitions = Math.max(-1, ...offsets.keys()) + 1
+      return Array.from({ length: partitions }, (_, partition) => offsets.get(partition) ?? 0).join(',')
+    },
     lastError: () => error,
     async close() {
       await reader.close()

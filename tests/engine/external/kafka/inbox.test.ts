@@ -88,6 +88,29 @@ async function rowsOf(inbox: Inbox, columns: string, count: number): Promise<unk
 }
 
 describe('an inbox', () => {
+  it('tells where another reader goes on behind any of its rows', async () => {
+    const admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: 'handed', numPartitions: 2 }] })
+    await admin.disconnect()
+    await produce('handed', ['{"a":1}', '{"a":2}'], 0)
+    const object = external('handed')
+    const first = await sources.attach(object, { queryId: 'q1', seekTo: 'earliest', settings: {} })
+    await rowsOf(first, 'a', 2)
+    await produce('handed', ['{"a":3}'], 1)
+    await rowsOf(first, 'a', 3)
+    expect(await first.seekTo(0)).toBe('0,0')
+    expect(await first.seekTo(1)).toBe('1,0')
+    expect(await first.seekTo(2)).toBe('2,0')
+    const behind = (await first.seekTo(3))!
+    expect(behind).toBe('2,1')
+    await first.close()
+    await produce('handed', ['{"a":4}'], 0)
+    const second = await sources.attach(object, { queryId: 'q2', seekTo: behind, settings: {} })
+    expect(await rowsOf(second, 'a', 1)).toEqual([[4]])
+    await second.close()
+  })
+
   it('copies messages from where it is told, with their virtual columns', async () => {
     await broker.createTopic('plain', { partitions: 2 })
     await produce('plain', ['{"a":1,"s":"old"}'])
