@@ -4,7 +4,7 @@ import { EngineError } from '../errors.js'
 export type Seeks = ReadonlyMap<string, string>
 
 /**
- * `seek_to = 'trending=5,3; tokens=57'`, where it stands at the outermost query: each source has its own beginning,
+ * `seek_to = 'clicks=5,3; users=57'`, where it stands at the outermost query: each source has its own beginning,
  * whatever is said further in. This is how a view goes on where another one stopped: see `sources` of
  * `system.materialized_views`. Undefined for the forms that hold for all sources alike. Throws 36.
  */
