@@ -79,10 +79,7 @@ export async function deployFlagship(engine: BenchEngine, prepare?: () => Promis
     const deployment = compile(project)
     await ensureTopics(engine.engine.brokers, deployment.topics)
     await prepare?.()
-    const live = await readLive(
-      client,
-      deployment.objects.map(({ key }) => key),
-    )
+    const live = await readLive(client, deployment.objects)
     await applyPlan(planDeployment(deployment, live), client)
   } finally {
     await client.close()

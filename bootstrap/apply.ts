@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { UserError } from '../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../driver/index.js'
+import { kindWords } from './kinds.js'
 import { LedgerWriter } from './ledger.js'
-import { assertReachable, shownObject } from './live.js'
+import { assertReachable } from './live.js'
 import type { Change, Operation, Plan } from './model.js'
+import { shownObject } from './shown.js'
 import { until } from './until.js'
 
 export interface ApplyOptions {
   /** Go on where stored rows or the state of views are lost. */
   allowDestructive?: boolean
+  /** Go on where the target was changed by somebody else. */
+  overwriteDrift?: boolean
   signal?: AbortSignal
 }
 
@@ -51,7 +55,7 @@ const LEDGER_ACTION: Record<'create' | 'alter' | 'drop', { begun: string; done: 
 /**
  * Carries a plan out, step by step; each is read back before the next begins, and written to the ledger before and
  * after. Stopped at any point, a new plan continues from there.
- * @throws UserError PLAN_NEEDS_CONSENT (nothing was done), APPLY_FAILED (names the object), TARGET_UNREACHABLE,
+ * @throws UserError PLAN_NEEDS_CONSENT, PLAN_DRIFT (nothing was done), APPLY_FAILED (names the object), TARGET_UNREACHABLE,
  *   NOT_READY; the signal's reason when it was aborted
  */
 export async function applyPlan(
@@ -66,6 +70,7 @@ export async function applyPlan(
   const deployment = randomUUID()
   if (plan.empty) return { deployment, done, ms: 0 }
   if (plan.destructive && !options.allowDestructive) throw needsConsent(plan)
+  if (plan.drifted && !options.overwriteDrift) throw drifted(plan)
   await assertReachable(client, signal)
   const ledger = await LedgerWriter.open(client, signal)
   const total = plan.operations.length
@@ -106,7 +111,9 @@ async function perform(operation: Operation, site: Site): Promise<void> {
     kind,
     deployment,
     sqlHash: object?.hash ?? '',
-    sql: object ? plan.redact(object.sql) : '',
+    sql: object ? plan.secrets.redact(object.sql) : '',
+    secretsHash: object?.secretsHash ?? '',
+    shown: '',
     shownHash: '',
   }
   if (operation.type === 'forget') return ledger.write({ ...entry, action: 'drop' })
@@ -122,8 +129,10 @@ async function perform(operation: Operation, site: Site): Promise<void> {
     }
   }
   if (kind === 'function') onEvent({ type: 'waiting', name, what: 'the engine to know the function' })
-  const shownHash = await readBack(site, `${name} to appear`, () => shownObject(client, kind, name, signal))
-  await ledger.write({ ...entry, shownHash, action: operation.type === 'alter' ? 'alter' : 'create' })
+  const now = await readBack(site, `${name} to appear`, () => shownObject(client, kind, name, signal))
+  const { shownHash } = now
+  const shown = plan.secrets.redact(now.shown)
+  await ledger.write({ ...entry, shown, shownHash, action: operation.type === 'alter' ? 'alter' : 'create' })
 }
 
 function readBack<T>(site: Site, what: string, probe: () => Promise<T | undefined>): Promise<T> {
@@ -138,9 +147,18 @@ function needsConsent(plan: Plan): UserError {
   })
 }
 
+function drifted(plan: Plan): UserError {
+  const found = plan.changes.filter((change) => change.found !== undefined)
+  return new UserError('PLAN_DRIFT', `Somebody else changed ${found.length} of the objects in the target.`, {
+    detail: found.map((change) => describeChange(change)).join('\n'),
+    suggestion:
+      'Look at `tpctl plan`; keep what is there with `tpctl adopt`, or undo it with --overwrite-drift.',
+  })
+}
+
 /** One line: `replace view trending_screened (rebuilds): its SQL changed`. */
 export function describeChange({ action, kind, name, risk, reason }: Change): string {
-  return `${action} ${kind.replaceAll('_', ' ')} ${name}${risk === 'safe' ? '' : ` (${risk})`}: ${reason}`
+  return `${action} ${kindWords(kind)} ${name}${risk === 'safe' ? '' : ` (${risk})`}: ${reason}`
 }
 
 function failure(error: unknown, operation: Operation, plan: Plan, signal?: AbortSignal): unknown {
@@ -148,7 +166,7 @@ function failure(error: unknown, operation: Operation, plan: Plan, signal?: Abor
   if (error instanceof UserError) return error
   const { name, kind, type, object } = operation
   const said = error instanceof Error ? error.message : String(error)
-  const message = plan.redact(said)
+  const message = plan.secrets.redact(said)
   // A cause is printed with --debug, and must not bring back what was hidden.
   const cause = message === said ? error : undefined
   if (error instanceof ProtonError && error.unreachable)
@@ -159,7 +177,7 @@ function failure(error: unknown, operation: Operation, plan: Plan, signal?: Abor
     })
   const code =
     error instanceof ProtonError && error.code > 0 ? `Code ${error.code} (${error.codeName}): ` : ''
-  return new UserError('APPLY_FAILED', `Could not ${type} ${kind.replaceAll('_', ' ')} ${name}.`, {
+  return new UserError('APPLY_FAILED', `Could not ${type} ${kindWords(kind)} ${name}.`, {
     detail: `${code}${message}`,
     where: object?.source,
     suggestion: 'Correct it and run the command again: what was done already stays and is not repeated.',

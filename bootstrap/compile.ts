@@ -2,8 +2,9 @@ import type { QualifiedName, Statement } from '../dialect/index.js'
 import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
 import type { Edition } from './config.js'
 import { dependencyOrder, nearestName } from './graph.js'
+import { traitsOf } from './kinds.js'
 import { lowered } from './lowered.js'
-import { type CompiledObject, type Deployment, type ObjectKey, objectKey } from './model.js'
+import { type CompiledObject, type Deployment, type ObjectKey, objectKey, type Secrets } from './model.js'
 import { needsOf } from './needs.js'
 import type { Project, SourceFile } from './project.js'
 import { positionIn } from './source_position.js'
@@ -39,9 +40,11 @@ export function compile(project: Project, edition: Edition = project.target.edit
     project: project.config.name,
     edition,
     database: project.target.database,
-    objects: ordered.order.map((key) => compileObject(byKey.get(key)!, graph.get(key)!, edition)),
+    objects: ordered.order.map((key) =>
+      compileObject(byKey.get(key)!, graph.get(key)!, edition, project.secrets),
+    ),
     topics: project.topics,
-    redact: project.redact,
+    secrets: project.secrets,
   }
 }
 
@@ -86,15 +89,11 @@ function created(
 ): Pick<Declared, 'key' | 'name' | 'kind' | 'statement'> {
   const made = deployableObject(statement)
   if (!made)
-    throw new UserError(
-      'PROJECT_STATEMENT',
-      'Only statements that create streams, views and functions belong in a project.',
-      {
-        where,
-        detail: place({ name: '' }).detail,
-        suggestion: 'Run anything else with `tpctl sql`.',
-      },
-    )
+    throw new UserError('PROJECT_STATEMENT', 'Only statements that create objects belong in a project.', {
+      where,
+      detail: place({ name: '' }).detail,
+      suggestion: 'Run anything else with `tpctl sql`.',
+    })
   return { key: objectKey(made.kind, made.name), name: made.name, kind: made.kind, statement }
 }
 
@@ -127,12 +126,15 @@ function resolveNeeds(one: Declared, byKey: Map<ObjectKey, Declared>, project: P
     if (byKey.has(key)) keys.add(key)
     else if (!isKnownFunction(name)) checkFunction(one, name, byKey)
   }
+  for (const key of needs.others) if (byKey.has(key)) keys.add(key)
   keys.delete(one.key)
   return [...keys]
 }
 
 function unknownName(one: Declared, name: QualifiedName, byKey: Map<ObjectKey, Declared>): UserError {
-  const relations = [...byKey.values()].filter(({ kind }) => kind !== 'function').map((other) => other.name)
+  const relations = [...byKey.values()]
+    .filter(({ kind }) => traitsOf(kind).relation)
+    .map((other) => other.name)
   const nearest = nearestName(name.name, relations)
   return new UserError(
     'PROJECT_UNKNOWN_NAME',
@@ -168,15 +170,22 @@ function cycleError(cycle: ObjectKey[], byKey: Map<ObjectKey, Declared>): UserEr
   })
 }
 
-function compileObject(one: Declared, dependsOn: ObjectKey[], edition: Edition): CompiledObject {
+function compileObject(
+  one: Declared,
+  dependsOn: ObjectKey[],
+  edition: Edition,
+  secrets: Secrets,
+): CompiledObject {
   const { statement, notes } = lowered(one.statement, edition, one.where)
+  const sql = statementText(statement, edition)
   return {
     key: one.key,
     name: one.name,
     kind: one.kind,
     statement,
-    sql: statementText(statement, edition),
+    sql,
     hash: statementHash(statement, edition),
+    secretsHash: secrets.hashIn(sql),
     dependsOn,
     source: one.where,
     notes,

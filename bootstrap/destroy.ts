@@ -1,9 +1,10 @@
 import type { ProtonClient } from '../driver/index.js'
 import { type ApplyEvent, type ApplyOptions, type ApplySummary, applyPlan } from './apply.js'
 import { LEDGER } from './ledger.js'
-import { assertReachable, readLive, shownObject } from './live.js'
+import { assertReachable, readLive } from './live.js'
 import type { Deployment, Plan } from './model.js'
 import { planDeployment } from './plan.js'
+import { shownObject } from './shown.js'
 import { dropStatement } from './statements.js'
 import { until } from './until.js'
 

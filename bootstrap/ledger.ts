@@ -1,6 +1,5 @@
-import type { ObjectKind } from '../dialect/index.js'
 import { type ProtonClient, quoteString } from '../driver/index.js'
-import type { LedgerEntry, ObjectKey } from './model.js'
+import type { DeployedKind, LedgerEntry, ObjectKey } from './model.js'
 import { until } from './until.js'
 
 export const LEDGER = 'tpctl_ledger'
@@ -11,7 +10,7 @@ export const LEDGER = 'tpctl_ledger'
  */
 const CREATE_LEDGER = `CREATE STREAM IF NOT EXISTS ${LEDGER} (
   object string, name string, kind string, action string, sql_hash string, shown_hash string, sql string,
-  deployment string, applied_at datetime64(3, 'UTC'), ver uint64
+  deployment string, applied_at datetime64(3, 'UTC'), ver uint64, shown string, secrets_hash string
 ) PRIMARY KEY object SETTINGS mode = 'versioned_kv', version_column = 'ver'`
 
 const COLUMNS = [
@@ -25,7 +24,12 @@ const COLUMNS = [
   'deployment',
   'applied_at',
   'ver',
+  'shown',
+  'secrets_hash',
 ]
+
+/** Columns that ledgers of earlier versions lack. */
+const ADDED = ['shown', 'secrets_hash']
 
 export async function ensureLedger(client: ProtonClient, signal?: AbortSignal): Promise<void> {
   await client.exec(CREATE_LEDGER, { signal, repeatable: true })
@@ -33,6 +37,26 @@ export async function ensureLedger(client: ProtonClient, signal?: AbortSignal): 
     what: `the stream ${LEDGER} to appear`,
     signal,
   })
+  const known = await ledgerColumns(client, signal)
+  const missing = ADDED.filter((name) => !known.has(name))
+  for (const name of missing)
+    await client.exec(`ALTER STREAM ${LEDGER} ADD COLUMN IF NOT EXISTS ${name} string`, { signal })
+  if (missing.length > 0)
+    await until(
+      async () => {
+        const now = await ledgerColumns(client, signal)
+        return missing.every((name) => now.has(name)) || undefined
+      },
+      {
+        what: `the stream ${LEDGER} to show its new columns`,
+        signal,
+      },
+    )
+}
+
+async function ledgerColumns(client: ProtonClient, signal?: AbortSignal): Promise<Set<string>> {
+  const rows = await client.rows<{ name: string }>(`DESCRIBE ${LEDGER}`, { signal })
+  return new Set(rows.map(({ name }) => name))
 }
 
 export async function ledgerExists(client: ProtonClient, signal?: AbortSignal): Promise<boolean> {
@@ -59,16 +83,17 @@ type Row = Record<
   string
 > & {
   ver: string | number
+  shown?: string
+  secrets_hash?: string
 }
 
 async function readAll(
   client: ProtonClient,
   signal?: AbortSignal,
 ): Promise<Map<ObjectKey, { entry: LedgerEntry; ver: bigint }>> {
-  const rows = await client.rows<Row>(
-    `SELECT ${COLUMNS.filter((name) => name !== 'applied_at').join(', ')} FROM table(${LEDGER})`,
-    { signal },
-  )
+  const known = await ledgerColumns(client, signal)
+  const names = COLUMNS.filter((name) => name !== 'applied_at' && known.has(name))
+  const rows = await client.rows<Row>(`SELECT ${names.join(', ')} FROM table(${LEDGER})`, { signal })
   return new Map(
     rows.map((row) => [
       row.object,
@@ -76,11 +101,13 @@ async function readAll(
         entry: {
           key: row.object,
           name: row.name,
-          kind: row.kind as ObjectKind,
+          kind: row.kind as DeployedKind,
           action: row.action,
           sqlHash: row.sql_hash,
           shownHash: row.shown_hash,
           sql: row.sql,
+          secretsHash: row.secrets_hash ?? '',
+          shown: row.shown ?? '',
           deployment: row.deployment,
           appliedAt: Number(BigInt(row.ver) / VERSIONS_PER_MS),
         },
@@ -125,6 +152,8 @@ export class LedgerWriter {
       entry.deployment,
       new Date(Number(ver / VERSIONS_PER_MS)),
       ver,
+      entry.shown,
+      entry.secretsHash,
     ]
     await this.#client.insert(LEDGER, [row], { columns: COLUMNS })
     this.#written.set(entry.key, ver)

@@ -1,34 +1,34 @@
 import type { ObjectKind } from '../dialect/index.js'
 import { UserError } from '../dialect/index.js'
-import { type ProtonClient, ProtonError, quoteStream, quoteString } from '../driver/index.js'
-import { fingerprint } from './fingerprint.js'
+import { type ProtonClient, ProtonError } from '../driver/index.js'
+import { traitsOf } from './kinds.js'
 import { LEDGER, readLedger } from './ledger.js'
-import { type Live, type LiveObject, type ObjectKey, objectKey } from './model.js'
+import type { Live, LiveObject, ObjectKey } from './model.js'
+import { shownFunctions, shownObject } from './shown.js'
 
 /**
- * Reads what the target holds: streams, views and functions of the database, and the ledger.
- * Objects of others are only listed; the ones in `interesting` or in the ledger are looked at closely.
+ * Reads what the target holds of the objects in `interesting` and in the ledger, and the ledger itself. Whatever else
+ * is there belongs to others and is not looked at.
  * @throws UserError TARGET_UNREACHABLE
  */
 export async function readLive(
   client: ProtonClient,
-  interesting: Iterable<ObjectKey>,
+  interesting: Iterable<Pick<LiveObject, 'key' | 'name' | 'kind'>>,
   signal?: AbortSignal,
 ): Promise<Live> {
   await assertReachable(client, signal)
   const relations = await listRelations(client, signal)
   const ledger = relations.has(LEDGER) ? await readLedger(client, signal) : new Map()
-  const wanted = new Set([...interesting, ...ledger.keys()])
+  const wanted = new Map<ObjectKey, Pick<LiveObject, 'key' | 'name' | 'kind'>>(ledger)
+  for (const one of interesting) wanted.set(one.key, one)
+  const functions = await shownFunctions(client, signal)
   const objects = new Map<ObjectKey, LiveObject>()
-  for (const [name, kind] of relations) {
-    if (name === LEDGER || !wanted.has(objectKey(kind, name))) continue
-    const shownHash = await shownRelation(client, name, signal)
-    if (shownHash !== undefined)
-      objects.set(objectKey(kind, name), { key: objectKey(kind, name), name, kind, shownHash })
-  }
-  for (const [name, shownHash] of await listFunctions(client, signal)) {
-    const key = objectKey('function', name)
-    if (wanted.has(key)) objects.set(key, { key, name, kind: 'function', shownHash })
+  for (const { key, name, kind: expected } of wanted.values()) {
+    const isRelation = traitsOf(expected).relation
+    const kind = isRelation ? relations.get(name) : expected
+    if (kind === undefined) continue
+    const shown = kind === 'function' ? functions.get(name) : await shownObject(client, kind, name, signal)
+    if (shown) objects.set(key, { key, name, kind, ...shown })
   }
   return { objects, ledger }
 }
@@ -52,32 +52,6 @@ export async function assertReachable(client: ProtonClient, signal?: AbortSignal
   })
 }
 
-/** What the engine shows of one object now, as a fingerprint; undefined if it is not there. */
-export async function shownObject(
-  client: ProtonClient,
-  kind: ObjectKind,
-  name: string,
-  signal?: AbortSignal,
-): Promise<string | undefined> {
-  if (kind !== 'function') return shownRelation(client, name, signal)
-  return (await listFunctions(client, signal, name)).get(name)
-}
-
-const UNKNOWN_STREAM = 60
-
-async function shownRelation(
-  client: ProtonClient,
-  name: string,
-  signal?: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    return fingerprint(await client.text(`SHOW CREATE ${quoteStream(name)}`, 'TabSeparated', { signal }))
-  } catch (error) {
-    if (error instanceof ProtonError && error.code === UNKNOWN_STREAM) return undefined
-    throw error
-  }
-}
-
 /** Kinds by the engine's names for what stores them. */
 const KIND_OF_ENGINE: [RegExp, ObjectKind][] = [
   [/materialized/i, 'materialized_view'],
@@ -99,22 +73,4 @@ async function listRelations(client: ProtonClient, signal?: AbortSignal): Promis
       KIND_OF_ENGINE.find(([pattern]) => pattern.test(engine))?.[1] ?? 'stream',
     ]),
   )
-}
-
-/**
- * Functions that users made, each with a fingerprint of what the engine tells of it. Proton 1.6 tells the text of
- * SQL functions only: of a JavaScript or remote function it knows that it is there. Nothing older or newer shows
- * less, and a function that is listed can be called.
- */
-async function listFunctions(
-  client: ProtonClient,
-  signal?: AbortSignal,
-  name?: string,
-): Promise<Map<string, string>> {
-  const only = name === undefined ? '' : ` AND name = ${quoteString(name)}`
-  const rows = await client.rows<{ name: string; create_query: string }>(
-    `SELECT name, create_query FROM system.functions WHERE origin != 'System'${only}`,
-    { signal },
-  )
-  return new Map(rows.map((row) => [row.name, fingerprint(row.create_query)]))
 }

@@ -1,26 +1,21 @@
-import type { ObjectKind, Statement } from '../dialect/index.js'
+import type { Statement } from '../dialect/index.js'
 import type { Edition, TopicConfig } from './config.js'
+import type { DeployedKind, ObjectKey } from './kinds.js'
 
-/**
- * Names an object among all others: `trending` for streams and views, `token_risk_score()` for functions, which
- * have a namespace of their own.
- */
-export type ObjectKey = string
-
-export function objectKey(kind: ObjectKind, name: string): ObjectKey {
-  return kind === 'function' ? `${name}()` : name
-}
+export { type DeployedKind, type ObjectKey, objectKey } from './kinds.js'
 
 /** An object as it is to be created on one edition. */
 export interface CompiledObject {
   key: ObjectKey
   name: string
-  kind: ObjectKind
+  kind: DeployedKind
   statement: Statement
   /** Canonical text of `statement`, secrets included: for the engine's eyes only. */
   sql: string
   /** Of the canonical text: formatting and comments do not change it. */
   hash: string
+  /** Of the values of secrets in it, in their order; empty without any. */
+  secretsHash: string
   dependsOn: ObjectKey[]
   /** `sql/streams/trending.sql:9`, or the module and name of a function. */
   source: string
@@ -35,16 +30,24 @@ export interface Deployment {
   database: string
   objects: CompiledObject[]
   topics: TopicConfig[]
-  /** Hides the values of secret variables in any text. */
+  secrets: Secrets
+}
+
+/** The values of secret variables. */
+export interface Secrets {
+  /** Hides them in any text. */
   redact(text: string): string
+  /** Tells whether the same ones, in the same order, stand in two texts; empty where none does. */
+  hashIn(text: string): string
 }
 
 /** What the engine holds of an object. */
 export interface LiveObject {
   key: ObjectKey
   name: string
-  kind: ObjectKind
-  /** Hash of the text the engine shows for it. */
+  kind: DeployedKind
+  /** The text the engine shows for it, with what looks like a secret hidden, and the hash of the whole. */
+  shown: string
   shownHash: string
 }
 
@@ -52,7 +55,7 @@ export interface LiveObject {
 export interface LedgerEntry {
   key: ObjectKey
   name: string
-  kind: ObjectKind
+  kind: DeployedKind
   /** `create`, `replace`, `alter`, `drop`: done. `creating`, `replacing`, `altering`, `dropping`: begun, outcome unknown. */
   action: string
   sqlHash: string
@@ -60,6 +63,9 @@ export interface LedgerEntry {
   shownHash: string
   /** Canonical text that was applied, secrets hidden. */
   sql: string
+  secretsHash: string
+  /** What the engine showed after that, secrets hidden; empty in entries of before this was kept. */
+  shown: string
   deployment: string
   /** Milliseconds since 1970. */
   appliedAt: number
@@ -71,7 +77,7 @@ export interface Live {
   ledger: Map<ObjectKey, LedgerEntry>
 }
 
-/** `safe`: nothing is lost. `rebuilds`: a view starts over and loses its state. `destructive`: stored rows are lost. */
+/** `safe`: nothing is lost. `rebuilds`: a view or an alert starts over and loses its state. `destructive`: stored rows are lost. */
 export type Risk = 'safe' | 'rebuilds' | 'destructive'
 export type Action = 'create' | 'unchanged' | 'alter' | 'replace' | 'drop'
 
@@ -99,18 +105,19 @@ export interface Strategy {
 export interface Change {
   key: ObjectKey
   name: string
-  kind: ObjectKind
+  kind: DeployedKind
   action: Action
   /** Undefined where nothing is to be done. */
   how?: How
   risk: Risk
   reason: string
-  /** What the engine holds is not what was applied. */
+  /** Somebody else's hand: what the engine holds is not what was applied, or tpctl did not make it. */
   drift: boolean
   source?: string
-  /** Canonical SQL as it was applied, and as it is to be; secrets hidden. */
+  /** Canonical SQL, secrets hidden: as it was applied, as it is to be, and with drift as the engine has it. */
   before?: string
   after?: string
+  found?: string
   cost: Cost
   /** Views that stand on it and must follow, in the order in which they do. */
   downstream: ObjectKey[]
@@ -124,7 +131,7 @@ export interface Change {
 export interface Operation {
   key: ObjectKey
   name: string
-  kind: ObjectKind
+  kind: DeployedKind
   type: 'create' | 'alter' | 'drop' | 'record' | 'forget'
   /** To be run one after the other; secrets included. */
   statements: string[]
@@ -141,5 +148,7 @@ export interface Plan {
   empty: boolean
   /** Needs `--allow-destructive`. */
   destructive: boolean
-  redact(text: string): string
+  /** Needs `--overwrite-drift`, or `tpctl adopt` before. */
+  drifted: boolean
+  secrets: Secrets
 }

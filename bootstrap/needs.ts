@@ -6,6 +6,7 @@ import {
   type Statement,
   visit,
 } from '../dialect/index.js'
+import { type ObjectKey, objectKey } from './kinds.js'
 
 export interface NeededRelation extends QualifiedName {
   /** Where the statement names it, if that is known. */
@@ -18,6 +19,17 @@ export interface NeededRelation extends QualifiedName {
 export interface Needs {
   relations: NeededRelation[]
   functions: string[]
+  /** Format schemas and named collections. These may also be made by somebody else. */
+  others: ObjectKey[]
+}
+
+/** Everything by its key. */
+export function neededKeys({ relations, functions, others }: Needs): ObjectKey[] {
+  return [
+    ...relations.map(({ name }) => name),
+    ...functions.map((name) => objectKey('function', name)),
+    ...others,
+  ]
 }
 
 export function needsOf(statement: Statement): Needs {
@@ -38,5 +50,15 @@ export function needsOf(statement: Statement): Needs {
     const text = needed.database === undefined ? needed.name : `${needed.database}.${needed.name}`
     return { ...needed, span, maybeColumn: span === undefined && listed.includes(text) }
   })
-  return { relations, functions: functionsUsed(statement) }
+  return { relations, functions: functionsUsed(statement), others: namedInSettings(statement) }
+}
+
+/** `format_schema = 'name:Message'` and `named_collection = 'name'`. */
+function namedInSettings(statement: Statement): ObjectKey[] {
+  if (statement.kind !== 'create_external_stream' && statement.kind !== 'create_external_table') return []
+  return statement.settings.flatMap(({ name, value }) => {
+    if (value.kind !== 'literal' || value.type !== 'string') return []
+    if (name === 'format_schema') return [objectKey('format_schema', value.value.replace(/:.*$/s, ''))]
+    return name === 'named_collection' ? [objectKey('named_collection', value.value)] : []
+  })
 }

@@ -5,7 +5,8 @@ import type { UdfDefinition } from '../udfs/runtime/index.js'
 import type { TopicConfig, TpctlConfig } from './config.js'
 import { loadConfig } from './config_loader.js'
 import { loadDefinitions, type RenderedFunction, renderFunctions } from './functions.js'
-import { redactor } from './redact.js'
+import type { Secrets } from './model.js'
+import { secretsOf } from './secrets.js'
 import { positionIn } from './source_position.js'
 import { type Environment, resolveTarget, type Target, type TargetOverrides } from './target.js'
 import { type Expansion, expandVariables } from './variables.js'
@@ -31,7 +32,7 @@ export interface Project {
   functions: RenderedFunction[]
   /** With their names expanded. */
   topics: TopicConfig[]
-  redact(text: string): string
+  secrets: Secrets
 }
 
 export interface LoadOptions {
@@ -75,7 +76,7 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     definitions,
     functions,
     topics,
-    redact: redactor(secrets),
+    secrets: secretsOf(secrets),
   }
 }
 

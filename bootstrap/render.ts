@@ -44,7 +44,7 @@ export function renderScript(deployment: Deployment, options: RenderOptions = {}
     parts.push(section(object))
   }
   const script = `${parts.join('\n\n')}\n`
-  return options.withSecrets ? script : deployment.redact(script)
+  return options.withSecrets ? script : deployment.secrets.redact(script)
 }
 
 function header(project: string, edition: string, topics: string[]): string {

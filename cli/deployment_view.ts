@@ -12,8 +12,14 @@ const MARK: Record<Action, [sign: string, style: Style]> = {
 
 const RISK_STYLE: Record<Risk, Style> = { safe: 'dim', rebuilds: 'yellow', destructive: 'red' }
 
+/** Consent that was given already: what is not asked for is not mentioned. */
+export interface ConsentOptions {
+  allowDestructive?: boolean
+  overwriteDrift?: boolean
+}
+
 /** A plan for people: what changes and why; what stays is only counted. */
-export function showPlan(output: Output, plan: Plan, options: { allowed?: boolean } = {}): void {
+export function showPlan(output: Output, plan: Plan, options: ConsentOptions = {}): void {
   const changes = plan.changes.filter((change) => change.action !== 'unchanged')
   for (const change of changes) output.line(changeLine(output, change))
   const unchanged = plan.changes.length - changes.length
@@ -21,11 +27,17 @@ export function showPlan(output: Output, plan: Plan, options: { allowed?: boolea
   else {
     output.line()
     output.line(`${countActions(changes)}; ${unchanged} unchanged.`)
-    if (plan.destructive && !options.allowed) {
+    if (plan.destructive && !options.allowDestructive)
       output.line(
         output.color('yellow', 'Something is lost on the way: applying this needs --allow-destructive.'),
       )
-    }
+    if (plan.drifted && !options.overwriteDrift)
+      output.line(
+        output.color(
+          'yellow',
+          'Somebody else changed the target: keep that with `tpctl adopt`, or undo it with --overwrite-drift.',
+        ),
+      )
   }
 }
 

@@ -10,6 +10,7 @@ import { openProject } from '../target.js'
 
 interface BootstrapOptions {
   allowDestructive?: boolean
+  overwriteDrift?: boolean
 }
 
 export function registerBootstrap(program: Command): void {
@@ -19,6 +20,7 @@ export function registerBootstrap(program: Command): void {
       'deploy the project: create and change what differs, in order; starts the embedded engine if need be',
     )
     .option('--allow-destructive', 'go on where stored rows or the state of views are lost')
+    .option('--overwrite-drift', 'go on where somebody else changed the target: undo that')
     .action(
       action<BootstrapOptions, []>(async (context, options) => {
         const { output, signal } = context
@@ -27,24 +29,15 @@ export function registerBootstrap(program: Command): void {
           const deployment = compile(project)
           const topics = await ensureTopics(project.target.brokers, deployment.topics)
           for (const topic of topics) output.line(`created topic ${topic}`)
-          const live = await readLive(
-            client,
-            deployment.objects.map(({ key }) => key),
-            signal,
-          )
+          const live = await readLive(client, deployment.objects, signal)
           const plan = planDeployment(deployment, live)
-          showPlan(output, plan, { allowed: options.allowDestructive })
+          showPlan(output, plan, options)
           if (plan.empty) {
             output.result({ ...planJson(plan), topics, applied: false })
             return
           }
           output.line()
-          const summary = await applyPlan(
-            plan,
-            client,
-            { allowDestructive: options.allowDestructive, signal },
-            applyReporter(output),
-          )
+          const summary = await applyPlan(plan, client, { ...options, signal }, applyReporter(output))
           output.line()
           output.line(
             `Deployed ${project.config.name} to ${project.target.name} in ${(summary.ms / 1000).toFixed(1)} s.`,

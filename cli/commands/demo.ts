@@ -54,11 +54,7 @@ async function runDemo(context: Context, started: number): Promise<void> {
   try {
     const deployment = compile(project)
     await ensureTopics(project.target.brokers, deployment.topics)
-    const live = await readLive(
-      client,
-      deployment.objects.map(({ key }) => key),
-      signal,
-    )
+    const live = await readLive(client, deployment.objects, signal)
     const plan = planDeployment(deployment, live)
     const bar = output.progress('deploying', plan.operations.length)
     try {

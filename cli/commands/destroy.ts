@@ -16,7 +16,7 @@ export function registerDestroy(program: Command): void {
         const { project, client } = await openProject(context)
         try {
           const plan = await planDestroy(compile(project), client, signal)
-          showPlan(output, plan, { allowed: options.allowDestructive })
+          showPlan(output, plan, options)
           const summary = await destroy(
             plan,
             client,

@@ -17,11 +17,7 @@ export function registerPlan(program: Command): void {
         const { project, client } = await openProject(context)
         try {
           const deployment = compile(project)
-          const live = await readLive(
-            client,
-            deployment.objects.map(({ key }) => key),
-            context.signal,
-          )
+          const live = await readLive(client, deployment.objects, context.signal)
           const plan = planDeployment(deployment, live)
           showPlan(context.output, plan)
           context.output.result(planJson(plan))

@@ -59,8 +59,10 @@ function registerRender(udf: Command): void {
           })
         }
         for (const fn of functions)
-          if (!context.output.json) await context.output.data(`${project.redact(fn.sql)};\n\n`)
-        context.output.result({ functions: functions.map((fn) => ({ ...fn, sql: project.redact(fn.sql) })) })
+          if (!context.output.json) await context.output.data(`${project.secrets.redact(fn.sql)};\n\n`)
+        context.output.result({
+          functions: functions.map((fn) => ({ ...fn, sql: project.secrets.redact(fn.sql) })),
+        })
       }),
     )
 }

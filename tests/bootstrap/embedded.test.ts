@@ -43,8 +43,7 @@ async function load(files: Record<string, string>) {
 
 async function planned(files: Record<string, string>): Promise<{ deployment: Deployment; plan: Plan }> {
   const deployment = compile(await load(files))
-  const keys = deployment.objects.map(({ key }) => key)
-  return { deployment, plan: planDeployment(deployment, await readLive(client, keys)) }
+  return { deployment, plan: planDeployment(deployment, await readLive(client, deployment.objects)) }
 }
 
 async function deploy(files: Record<string, string>, options: ApplyOptions = {}): Promise<string[]> {
@@ -119,7 +118,7 @@ describe('bootstrap on the embedded engine', () => {
       action: 'replace',
       drift: true,
     })
-    expect(await deploy(files)).toEqual(['replace in_cents safe'])
+    expect(await deploy(files, { overwriteDrift: true })).toEqual(['replace in_cents safe'])
   })
 
   it('says what the engine refused, with the place in the file', async () => {

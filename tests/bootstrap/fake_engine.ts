@@ -1,16 +1,47 @@
+import {
+  type Alter,
+  type ColumnDef,
+  type CreateStream,
+  createdObject,
+  type Edition,
+  parseStatement,
+  printStatement,
+  type Setting,
+  type Statement,
+} from '../../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../../driver/index.js'
 
-interface Relation {
-  engine: string
-  shown: string
+/** What stands in `system.tables` for each kind of relation. */
+const ENGINES: Partial<Record<Statement['kind'], string>> = {
+  create_stream: 'Stream',
+  create_external_stream: 'ExternalStream',
+  create_random_stream: 'Random',
+  create_view: 'View',
+  create_materialized_view: 'MaterializedView',
+  create_dictionary: 'Dictionary',
 }
 
-/** An engine's answers to what bootstrap asks, in memory: enough to see a plan carried out without a server. */
+/** The words of SHOW CREATE for kinds that are no relations. */
+const WORDS: Partial<Record<Statement['kind'], string>> = {
+  create_format_schema: 'FORMAT SCHEMA',
+  create_task: 'TASK',
+  create_alert: 'ALERT',
+}
+
+const refused = (code: number, codeName: string, message: string) =>
+  new ProtonError(message, { code, codeName })
+
+/**
+ * An engine's answers to what bootstrap asks, in memory: enough to see a plan carried out without a server. It reads
+ * statements with the real parser, and shows them the way Proton does: with its own layout, names and defaults.
+ */
 export class FakeEngine {
   readonly url = 'http://fake:8123'
-  relations = new Map<string, Relation>()
+  relations = new Map<string, { statement: Statement; shown: string }>()
   functions = new Map<string, string>()
+  others = new Map<string, { statement: Statement; shown: string }>()
   ledger = new Map<string, Record<string, unknown>>()
+  ledgerColumns: string[] = []
   /** Statements that changed something, in order. */
   executed: string[] = []
   /** How many times a new function or ledger row stays invisible to readers. */
@@ -20,6 +51,8 @@ export class FakeEngine {
   failOn: (statement: string) => Error | undefined = () => undefined
   #hidden = new Map<string, number>()
   #pendingLedger: { row: Record<string, unknown>; left: number }[] = []
+
+  constructor(readonly edition: Edition = 'embedded') {}
 
   get client(): ProtonClient {
     return this as unknown as ProtonClient
@@ -37,34 +70,36 @@ export class FakeEngine {
   async rows(sql: string): Promise<Record<string, unknown>[]> {
     this.#assertUp()
     if (sql.startsWith('SELECT 1')) return [{ one: 1 }]
-    if (sql.includes('FROM system.functions')) {
-      const name = /AND name = '([^']+)'/.exec(sql)?.[1]
+    if (sql.startsWith('DESCRIBE tpctl_ledger')) return this.ledgerColumns.map((name) => ({ name }))
+    const wanted = /\bname = '([^']+)'/.exec(sql)?.[1]
+    if (sql.includes('FROM system.functions'))
       return [...this.functions]
-        .filter(([known]) => (name === undefined || known === name) && this.#visible(known))
-        .map(([known, create_query]) => ({ name: known, create_query }))
-    }
-    if (sql.includes('FROM system.tables')) {
-      const name = /AND name = '([^']+)'/.exec(sql)?.[1]
+        .filter(([known]) => (wanted === undefined || known === wanted) && this.#visible(known))
+        .map(([name, create_query]) => ({ name, create_query }))
+    if (sql.includes('FROM system.tables'))
       return [...this.relations]
-        .filter(([known]) => name === undefined || known === name)
-        .map(([known, { engine }]) => ({ name: known, engine }))
+        .filter(([known]) => wanted === undefined || known === wanted)
+        .map(([name, { statement }]) => ({ name, engine: ENGINES[statement.kind] ?? 'Stream' }))
+    if (sql.includes('FROM system.named_collections')) {
+      const found = this.others.get(`NAMED COLLECTION ${wanted}`)
+      return found ? [{ name: wanted, create_query: found.shown }] : []
     }
     if (sql.includes('table(tpctl_ledger)')) {
       for (const pending of this.#pendingLedger) if (--pending.left < 0) this.#settle(pending.row)
       this.#pendingLedger = this.#pendingLedger.filter(({ left }) => left >= 0)
       return [...this.ledger.values()]
     }
+    if (sql.startsWith('SELECT count()')) return [{ rows: '0' }]
     throw new Error(`The fake does not know ${sql}`)
   }
 
   async text(sql: string): Promise<string> {
     this.#assertUp()
-    const name = /^SHOW CREATE `?(\w+)`?$/.exec(sql)?.[1]
+    const [, words, name] = /^SHOW CREATE (?:([A-Z ]+) )?`?(\w+)`?$/.exec(sql) ?? []
     if (!name) throw new Error(`The fake does not know ${sql}`)
-    const relation = this.relations.get(name)
-    if (!relation)
-      throw new ProtonError(`Stream default.${name} doesn't exist.`, { code: 60, codeName: 'UNKNOWN_STREAM' })
-    return relation.shown
+    const found = words ? this.others.get(`${words} ${name}`) : this.relations.get(name)
+    if (!found) throw refused(60, 'UNKNOWN_STREAM', `Stream default.${name} doesn't exist.`)
+    return `${found.shown.replace(/[\\'\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}\n`
   }
 
   async exec(sql: string): Promise<void> {
@@ -72,43 +107,56 @@ export class FakeEngine {
     const error = this.failOn(sql)
     if (error) throw error
     if (!sql.includes('tpctl_ledger')) this.executed.push(sql)
-    const drop = /^DROP (STREAM|VIEW|FUNCTION) IF EXISTS (\w+)$/.exec(sql)
-    if (drop) {
-      if (drop[1] === 'FUNCTION') this.functions.delete(drop[2]!)
-      else this.relations.delete(drop[2]!)
+    const statement = parseStatement(sql)
+    if (statement.kind === 'drop') {
+      const name = statement.names[0]!.name
+      if (statement.object === 'function') this.functions.delete(name)
+      else if (!this.others.delete(`${statement.object.toUpperCase().replace('_', ' ')} ${name}`))
+        this.relations.delete(name)
       return
     }
-    const alter = /^ALTER STREAM (\w+) (.*)$/s.exec(sql)
-    if (alter) {
-      const relation = this.relations.get(alter[1]!)!
-      relation.shown += `\n-- ${alter[2]}`
+    if (statement.kind === 'alter') return this.#alter(statement)
+    this.#create(statement, sql)
+  }
+
+  #create(statement: Statement, sql: string): void {
+    const created = createdObject(statement)
+    if (!created || !('orReplace' in statement)) throw new Error(`The fake does not know ${sql}`)
+    const { name } = created.name
+    if (statement.kind === 'create_function') {
+      this.functions.set(name, sql)
+      this.#hidden.set(name, this.lag)
       return
     }
-    const create =
-      /^CREATE (OR REPLACE )?(MUTABLE STREAM|EXTERNAL STREAM|STREAM|MATERIALIZED VIEW|VIEW|AGGREGATE FUNCTION|REMOTE FUNCTION|FUNCTION) (IF NOT EXISTS )?(\w+)/.exec(
-        sql,
-      )
-    if (!create) throw new Error(`The fake does not know ${sql}`)
-    const [, orReplace, kind, ifNotExists, name] = create
-    if (kind!.endsWith('FUNCTION')) {
-      this.functions.set(name!, sql)
-      this.#hidden.set(name!, this.lag)
+    const words = statement.kind === 'create_named_collection' ? 'NAMED COLLECTION' : WORDS[statement.kind]
+    const kept = { statement, shown: shownText(statement) }
+    if (words) {
+      if (this.others.has(`${words} ${name}`) && !statement.orReplace)
+        throw refused(57, 'ALREADY_EXISTS', `${words} ${name} already exists.`)
+      this.others.set(`${words} ${name}`, kept)
       return
     }
-    if (this.relations.has(name!)) {
-      if (ifNotExists) return
-      if (!orReplace)
-        throw new ProtonError(`Stream default.${name} already exists.`, {
-          code: 57,
-          codeName: 'STREAM_ALREADY_EXISTS',
-        })
+    if (this.relations.has(name)) {
+      if (statement.ifNotExists) return
+      if (!statement.orReplace)
+        throw refused(57, 'STREAM_ALREADY_EXISTS', `Stream default.${name} already exists.`)
     }
-    const engine = {
-      'EXTERNAL STREAM': 'ExternalStream',
-      'MATERIALIZED VIEW': 'MaterializedView',
-      VIEW: 'View',
-    }[kind!]
-    this.relations.set(name!, { engine: engine ?? 'Stream', shown: `shown: ${sql}` })
+    this.relations.set(name, kept)
+    if (name === 'tpctl_ledger') this.ledgerColumns = (statement as CreateStream).columns.map((c) => c.name)
+  }
+
+  #alter({ object, name, actions }: Alter): void {
+    const found =
+      object === 'named_collection'
+        ? this.others.get(`NAMED COLLECTION ${name.name}`)
+        : this.relations.get(name.name)
+    if (!found) throw refused(60, 'UNKNOWN_STREAM', `Stream default.${name.name} doesn't exist.`)
+    for (const action of actions) {
+      if (name.name === 'tpctl_ledger' && action.kind === 'add_column')
+        this.ledgerColumns.push(action.column.name)
+      found.statement = altered(found.statement, action)
+    }
+    found.shown = shownText(found.statement)
   }
 
   async insert(_stream: string, rows: unknown[][], options: { columns: string[] }): Promise<void> {
@@ -132,4 +180,93 @@ export class FakeEngine {
     this.#hidden.set(name, left - 1)
     return left <= 0
   }
+}
+
+/** The statement that an object has after ALTER. */
+function altered(statement: Statement, action: Alter['actions'][number]): Statement {
+  const stream = statement as CreateStream
+  const merged = (before: Setting[], after: Setting[]) => [
+    ...before.filter(({ name }) => !after.some((setting) => setting.name === name)),
+    ...after,
+  ]
+  switch (action.kind) {
+    case 'add_column':
+      return { ...stream, columns: [...stream.columns, action.column] }
+    case 'modify_ttl':
+      return { ...stream, ttl: action.ttl }
+    case 'remove_ttl':
+      return { ...stream, ttl: undefined }
+    case 'modify_setting':
+      return { ...stream, settings: merged(stream.settings, action.settings) }
+    case 'reset_setting':
+      return { ...stream, settings: stream.settings.filter(({ name }) => !action.names.includes(name)) }
+    case 'add_index':
+      return { ...stream, indexes: [...stream.indexes, action.index] }
+    case 'drop_index':
+      return { ...stream, indexes: stream.indexes.filter(({ name }) => name !== action.name) }
+    case 'modify_query_setting':
+    case 'reset_query_setting': {
+      if (statement.kind !== 'create_materialized_view') break
+      const settings = statement.query.settings ?? []
+      const next =
+        action.kind === 'modify_query_setting'
+          ? merged(settings, action.settings)
+          : settings.filter(({ name }) => !action.names.includes(name))
+      return {
+        ...statement,
+        query: { ...statement.query, settings: next.length > 0 ? next : undefined },
+      }
+    }
+    case 'other':
+      return withPairs(statement, action.text)
+  }
+  throw new Error(`The fake cannot alter by ${action.kind}`)
+}
+
+function withPairs(statement: Statement, text: string): Statement {
+  if (statement.kind !== 'create_named_collection') throw new Error(`The fake cannot alter by ${text}`)
+  if (text.startsWith('DELETE ')) {
+    const names = text
+      .slice(7)
+      .split(',')
+      .map((name) => name.trim())
+    return { ...statement, entries: statement.entries.filter(({ name }) => !names.includes(name)) }
+  }
+  const set = parseStatement(`CREATE NAMED COLLECTION n AS ${text.slice(4)}`)
+  if (set.kind !== 'create_named_collection') throw new Error(`The fake cannot read ${text}`)
+  const given = new Map(set.entries.map((entry) => [entry.name, entry]))
+  return {
+    ...statement,
+    entries: [...statement.entries.filter(({ name }) => !given.has(name)), ...given.values()],
+  }
+}
+
+const TIME = parseStatement(
+  "CREATE STREAM t (_tp_time datetime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(DoubleDelta, LZ4), INDEX _tp_time_index _tp_time TYPE minmax GRANULARITY 2) PARTITION BY to_YYYYMMDD(_tp_time) ORDER BY to_start_of_hour(_tp_time) SETTINGS index_granularity = 8192",
+) as CreateStream
+
+/** As Proton shows it: in its database, with what it adds on its own. */
+function shownText(given: Statement): string {
+  const statement = structuredClone(given)
+  if ('name' in statement && typeof statement.name === 'object' && !WORDS[statement.kind])
+    (statement.name as { database?: string }).database = 'default'
+  const withTime = (columns: ColumnDef[]) => [...columns, ...TIME.columns]
+  switch (statement.kind) {
+    case 'create_stream':
+      statement.columns = withTime(statement.columns)
+      statement.indexes = [...TIME.indexes, ...statement.indexes]
+      statement.partitionBy ??= TIME.partitionBy
+      if (!statement.mutable) statement.orderBy ??= statement.primaryKey ?? TIME.orderBy
+      statement.settings = [...statement.settings, ...TIME.settings]
+      break
+    case 'create_random_stream':
+      statement.columns = withTime(statement.columns)
+      break
+    case 'create_view':
+    case 'create_materialized_view':
+      statement.columns = [{ name: 'shown', type: { name: 'string', args: [] } }]
+      break
+  }
+  Object.assign(statement, { ifNotExists: false, orReplace: false })
+  return printStatement(statement, { pretty: true })
 }

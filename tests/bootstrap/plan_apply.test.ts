@@ -20,13 +20,7 @@ async function planOf(
   env?: Record<string, string>,
 ): Promise<Plan> {
   const deployment = await deploymentOf(files, env)
-  return planDeployment(
-    deployment,
-    await readLive(
-      engine.client,
-      deployment.objects.map(({ key }) => key),
-    ),
-  )
+  return planDeployment(deployment, await readLive(engine.client, deployment.objects))
 }
 
 async function deploy(
@@ -279,8 +273,15 @@ describe('what others did to the engine', () => {
     await deploy(PIPELINE, engine)
     engine.relations.get('pricey')!.shown = 'CREATE VIEW default.pricey AS SELECT 1'
     const plan = await planOf(PIPELINE, engine)
-    expect(plan.changes.find(({ key }) => key === 'pricey')).toMatchObject({ action: 'replace', drift: true })
-    await applyPlan(plan, engine.client, { allowDestructive: true })
+    expect(plan.changes.find(({ key }) => key === 'pricey')).toMatchObject({
+      action: 'replace',
+      drift: true,
+      found: 'CREATE VIEW pricey AS\nSELECT\n  1',
+    })
+    await expect(applyPlan(plan, engine.client, { allowDestructive: true })).rejects.toMatchObject({
+      code: 'PLAN_DRIFT',
+    })
+    await applyPlan(plan, engine.client, { allowDestructive: true, overwriteDrift: true })
     expect((await planOf(PIPELINE, engine)).empty).toBe(true)
   })
 

@@ -102,8 +102,7 @@ async function planned() {
   const loaded = await project()
   await ensureTopics(loaded.target.brokers, loaded.topics)
   const deployment = compile(loaded)
-  const keys = deployment.objects.map(({ key }) => key)
-  return { deployment, plan: planDeployment(deployment, await readLive(client, keys)) }
+  return { deployment, plan: planDeployment(deployment, await readLive(client, deployment.objects)) }
 }
 
 const token = (letter: string, ms: number, listed = true) => ({

@@ -1,0 +1,18 @@
+import type { Action, How, ObjectKey, Risk } from '../model.js'
+
+/** What is to be done about one object. */
+export interface Verdict {
+  action: Action
+  how?: How
+  risk: Risk
+  reason: string
+  drift?: boolean
+  /** With drift: what the engine has. */
+  found?: string
+  /** To be run on the object as it is, instead of dropping and creating it. */
+  statements?: string[]
+  /** Nothing to do but to write down what is there. */
+  record?: boolean
+  /** Views that are made anew because this one is replaced. */
+  followedBy?: ObjectKey[]
+}
