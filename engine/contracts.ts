@@ -137,6 +137,8 @@ export interface MaterializedViewObject extends CatalogEntry {
   statement: CreateMaterializedView
   /** `SYSTEM PAUSE … PERMANENT`: not started after a restart either. */
   paused?: true
+  /** What its state and its batches are kept under, if its query was changed: an id of its own. */
+  pipeline?: number
 }
 
 export interface FunctionObject extends CatalogEntry {
@@ -395,14 +397,24 @@ export interface StreamingRuntime {
   /** Builds the pipeline of a view and runs it until dropped; errors of the build are thrown. */
   createView(view: MaterializedViewObject): Promise<void>
   dropView(view: MaterializedViewObject): Promise<void>
+  /** Resolves when the batch in flight is through or given up. */
   pauseView(view: MaterializedViewObject): Promise<void>
-  resumeView(view: MaterializedViewObject): Promise<void>
   /**
    * Puts other objects in the place of views: each goes on where it stopped, with what its names mean after `commit`.
    * Where that throws, all is as before.
    */
   rebind(
     views: { from: MaterializedViewObject; to: MaterializedViewObject }[],
+    commit: () => Promise<void>,
+  ): Promise<void>
+  resumeView(view: MaterializedViewObject): Promise<void>
+  /**
+   * The view with another query, which goes on where the old one stopped, with the old one's state; throws 48 where it
+   * cannot. `next` has a pipeline of its own. From `commit` on it is the view; what fails before leaves the old one running.
+   */
+  changeView(
+    old: MaterializedViewObject,
+    next: MaterializedViewObject,
     commit: () => Promise<void>,
   ): Promise<void>
   /** After a restart: replays the batch that was in flight, then goes on. */

@@ -25,6 +25,8 @@ export interface AggregateSplit {
   keys: { name: string; expr: Expr }[]
   /** Names of the `-State` columns of the partials. */
   states: string[]
+  /** What the partials' columns hold, as the store's text. */
+  meaning: Record<string, string>
   /**
    * Keys, then states, over the FROM and WHERE of the original: one row per group of the slice. Its expressions
    * are the store's text already, bound to this FROM: a caller that puts another relation into FROM (the next
@@ -89,6 +91,10 @@ class Splitter {
     return {
       keys,
       states: [...this.#states.values()],
+      meaning: Object.fromEntries([
+        ...this.#keys.map(({ name, print }) => [name, print]),
+        ...[...this.#states].map(([text, name]) => [name, text]),
+      ]),
       partial,
       final: (partials) => ({
         kind: 'select',

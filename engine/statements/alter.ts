@@ -2,6 +2,7 @@ import type { Alter, AlterAction, CreateStream, Setting } from '../../dialect/as
 import { printStatement } from '../../dialect/index.js'
 import type { CatalogObject, FunctionObject, QueryContext, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { alterView } from './alter_view.js'
 import { declaredColumn } from './columns.js'
 import { type StatementDeps, settingsText, storeExpr } from './deps.js'
 import { notSupported } from './errors.js'
@@ -28,6 +29,7 @@ export async function alter(statement: Alter, context: QueryContext, deps: State
     const current = deps.catalog.require(object.name)
     if (action.kind === 'modify_comment') await comment(current, action.comment, deps)
     else if (current.kind === 'stream') await alterStream(current, action, deps)
+    else if (current.kind === 'materialized_view') await alterView(current, action, context, deps)
     else
       throw notSupported(
         `ALTER … ${action.kind.replaceAll('_', ' ').toUpperCase()} of a ${current.kind.replaceAll('_', ' ')}`,

@@ -21,7 +21,7 @@ import { rewriteQuery } from '../planner/walk.js'
 import { TP_TIME, timeColumn } from './columns.js'
 import { nameIsFree } from './create_other_streams.js'
 import { createTables } from './create_stream.js'
-import { fullName, type StatementDeps, settingsText } from './deps.js'
+import { fullName, isTrue, type StatementDeps, settingsText } from './deps.js'
 import { notSupported } from './errors.js'
 
 /** Every stream of a query with its database: what a view means must not depend on who reads it. */
@@ -151,6 +151,9 @@ export async function createMaterializedView(
     columns: [],
     target: into ?? { database: name.database, name: `.inner.target-id.${uuid}` },
     statement: canonical,
+    ...(isTrue({ ...viewContext.settings, ...settingsText(statement.storageSettings) }.pause_on_start)
+      ? { paused: true }
+      : {}),
   }
   checkNoCycle(draft, deps)
   const columns = await deps.runtime.analyse(query, viewContext)
@@ -160,6 +163,7 @@ export async function createMaterializedView(
   if (inner) await createTables(inner, deps)
   try {
     await deps.runtime.createView(view)
+    if (view.paused) await deps.runtime.pauseView(view)
     await deps.catalog.put(view)
   } catch (cause) {
     await deps.runtime.dropView(view).catch(() => {})
@@ -169,7 +173,7 @@ export async function createMaterializedView(
 }
 
 /** Rows that come back to where they were read would never end. */
-function checkNoCycle(view: MaterializedViewObject, deps: StatementDeps): void {
+export function checkNoCycle(view: MaterializedViewObject, deps: StatementDeps): void {
   const name = `${view.name.database}.${view.name.name}`
   const target = `${view.target.database}.${view.target.name}`
   const reached = downstream(target, deps.catalog.list())

@@ -55,6 +55,10 @@ export function literalText(value: Expr): string {
   return printExpr(value)
 }
 
+export function isTrue(value: string | undefined): boolean {
+  return value !== undefined && !isFalse(value)
+}
+
 /** `false`, `0`, `no`, `off` are false, everything else is true. */
 export function isFalse(value: string | undefined): boolean {
   return value !== undefined && /^(?:0|false|no|off)$/i.test(value)

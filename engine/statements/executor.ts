@@ -1,4 +1,4 @@
-import type { Delete, Optimize, Statement, SystemStatement } from '../../dialect/ast.js'
+import type { Delete, Optimize, Statement } from '../../dialect/ast.js'
 import type { QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { currentTable, historyTable, isKeyed } from '../storage/tables.js'
@@ -15,11 +15,12 @@ import { explain, killQuery, select } from './queries.js'
 import { rename } from './rename.js'
 import { checkQuerySettings } from './settings.js'
 import { describe, exists, show } from './show.js'
+import { system } from './system.js'
 
 const DONE: StatementResult = { kind: 'done' }
 
 /** Statements that change the catalog run one after the other: what one checks, the next cannot undo. */
-const DEFINING = /^(?:create_|drop$|alter$|rename$|truncate$)/
+const DEFINING = /^(?:create_|drop$|alter$|rename$|truncate$|system$)/
 
 export function createExecutor(deps: StatementDeps): StatementExecutor {
   let tail: Promise<unknown> = Promise.resolve()
@@ -143,30 +144,6 @@ async function optimize(statement: Optimize, context: QueryContext, deps: Statem
   const final = statement.final ? ' FINAL' : ''
   await deps.chdb.run(`OPTIMIZE TABLE ${historyTable(object)}${final}`)
   if (isKeyed(object)) await deps.chdb.run(`OPTIMIZE TABLE ${currentTable(object)}${final}`)
-}
-
-/** Commands that mean nothing here but do no harm: everything is always flushed and loaded. */
-const NO_OPERATION = new Set(['RELOAD FUNCTIONS', 'RELOAD FUNCTION', 'FLUSH LOGS', 'RELOAD CONFIG'])
-
-async function system(statement: SystemStatement, context: QueryContext, deps: StatementDeps): Promise<void> {
-  if (NO_OPERATION.has(statement.command)) return
-  const pause = /^PAUSE MATERIALIZED VIEW$/.test(statement.command)
-  const resume = /^(?:RESUME|RECOVER) MATERIALIZED VIEW$/.test(statement.command)
-  if (!(pause || resume) || !statement.target) throw notSupported(`SYSTEM ${statement.command}`)
-  const view = deps.catalog.require(statement.target, context.database)
-  if (view.kind !== 'materialized_view') {
-    throw new EngineError(
-      'INCORRECT_QUERY',
-      `${view.name.database}.${view.name.name} is not a materialized view`,
-    )
-  }
-  if (pause) await deps.runtime.pauseView(view)
-  // Written down before it runs again, and after it has stopped.
-  const permanent = pause && statement.rest?.toUpperCase() === 'PERMANENT'
-  const { paused, ...plain } = view
-  if (permanent && !paused) await deps.catalog.put({ ...view, paused: true })
-  if (!pause && paused) await deps.catalog.put(plain)
-  if (!pause) await deps.runtime.resumeView(view)
 }
 
 /** Words that statements of some edition begin with. */

@@ -14,7 +14,7 @@ export async function startQuery(
   query: Query,
   context: QueryContext,
 ): Promise<AdhocQuery> {
-  const pipe = new Pipe(id, false, deps, context)
+  const pipe = new Pipe(id, undefined, deps, context)
   try {
     const { inner, limit, offset } = takeLimit(query)
     const { root, scans } = await build(pipe, inner)

@@ -217,6 +217,7 @@ export class AggregateState {
       `state${this.operator}`,
       `(${definitions.join(', ')}) ENGINE = AggregatingMergeTree ORDER BY (${order}) ` +
         'SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1',
+      { meaning: this.split.meaning },
     )
     this.#names = [...types.map((t) => t.name), SEQ, EPOCH]
   }

@@ -271,7 +271,7 @@ class Builder {
       const inbox = this.pipe.dry
         ? emptyInbox(object)
         : await external.attach(object, {
-            owner: this.pipe.durable ? this.pipe.id : undefined,
+            owner: this.pipe.owner,
             queryId: this.pipe.context.queryId,
             seekTo: settings.seek_to,
             settings,

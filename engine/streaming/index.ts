@@ -58,7 +58,7 @@ class Runtime implements StreamingRuntime {
 
   async analyse(query: Query, context: QueryContext): Promise<OutputColumn[]> {
     const id = `q${++this.#count}`
-    const pipe = new Pipe(id, false, this.deps, context, id, true)
+    const pipe = new Pipe(id, undefined, this.deps, context, id, true)
     try {
       const { root } = await build(pipe, this.#expand(query, context))
       return root.columns
@@ -87,6 +87,28 @@ class Runtime implements StreamingRuntime {
     this.#require(view).resume()
   }
 
+  async changeView(
+    old: MaterializedViewObject,
+    next: MaterializedViewObject,
+    commit: () => Promise<void>,
+  ): Promise<void> {
+    const runner = this.#require(old)
+    const successor = this.#runner(next)
+    const { paused } = runner
+    await runner.pause()
+    try {
+      await successor.takeOver(runner)
+      await commit()
+    } catch (cause) {
+      await successor.forget()
+      if (!paused) runner.resume()
+      throw cause
+    }
+    this.#views.set(next.id, successor)
+    successor.recover(paused)
+    await runner.forget()
+  }
+
   async rebind(
     views: { from: MaterializedViewObject; to: MaterializedViewObject }[],
     commit: () => Promise<void>,
@@ -108,6 +130,7 @@ class Runtime implements StreamingRuntime {
   }
 
   async recover(views: MaterializedViewObject[]): Promise<void> {
+    await this.records.keepOnly(views.map((view) => view.pipeline ?? view.id))
     for (const view of views) {
       const runner = this.#runner(view)
       this.#views.set(view.id, runner)

@@ -57,6 +57,7 @@ export async function staticLookup(pipe: Pipe, query: Query, alias: string): Pro
   const table = await pipe.table(
     `table_${pipe.nextOperator()}`,
     `(${list}) ENGINE = MergeTree ORDER BY tuple()`,
+    { derived: true },
   )
   await pipe.deps.chdb.run(`TRUNCATE TABLE ${table}`, { format: 'Null' })
   const names = columns.map((c) => c.name)

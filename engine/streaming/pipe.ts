@@ -38,6 +38,21 @@ export interface StreamingDeps {
 /** Database of the tables that hold the state of continuous queries. */
 export const STATE_DATABASE = 'tp_state'
 
+/** A table that belongs to one continuous query. */
+export interface StateTable {
+  /** Its name behind the query's id. */
+  suffix: string
+  definition: string
+  /** It can be made again from what the query reads. */
+  derived: boolean
+  /** What its columns hold, where the definition alone does not tell. */
+  meaning?: Record<string, string>
+}
+
+export function stateTableName(id: string, suffix: string): string {
+  return `${STATE_DATABASE}.${quoteIdentifier(`${id}_${suffix}`)}`
+}
+
 /**
  * What the operators of one continuous query share: the store, translation, and tables of its own.
  * `id` names the tables and the deduplication tokens: `v<view id>` or `q<number>`.
@@ -51,14 +66,15 @@ export class Pipe {
   #operators = 0
   /** Of the aggregation whose answer is being written. */
   emitVersion = 0
-  readonly #tables = new Set<string>()
+  /** In the order of their making. */
+  readonly tables: StateTable[] = []
   readonly #releases: (() => Promise<void>)[] = []
   readonly #closers: (() => Promise<void>)[] = []
 
   constructor(
     readonly id: string,
-    /** A view: its tables outlive the process. */
-    readonly durable: boolean,
+    /** A view, by which its inboxes are known; its tables outlive the process. */
+    readonly owner: string | undefined,
     readonly deps: StreamingDeps,
     readonly context: QueryContext,
     /** The view's name, for messages. */
@@ -92,10 +108,14 @@ export class Pipe {
   }
 
   /** The table's full name. Created empty unless a durable one stands already. */
-  async table(suffix: string, definition: string): Promise<string> {
-    const name = `${STATE_DATABASE}.${quoteIdentifier(`${this.id}_${suffix}`)}`
+  async table(
+    suffix: string,
+    definition: string,
+    { derived = false, meaning }: { derived?: boolean; meaning?: Record<string, string> } = {},
+  ): Promise<string> {
+    const name = stateTableName(this.id, suffix)
     await this.deps.chdb.run(`CREATE TABLE IF NOT EXISTS ${name} ${definition}`, { format: 'Null' })
-    this.#tables.add(name)
+    this.tables.push({ suffix, definition, derived, ...(meaning ? { meaning } : {}) })
     return name
   }
 
@@ -103,7 +123,7 @@ export class Pipe {
   async scratch(suffix: string, sample: Delta): Promise<Scratch> {
     const types = await this.deps.chdb.describe(unwrap(sample.sql))
     const list = types.map((c) => `${quoteIdentifier(c.name)} ${c.type}`).join(', ')
-    const table = await this.table(suffix, `(${list}) ENGINE = Memory`)
+    const table = await this.table(suffix, `(${list}) ENGINE = Memory`, { derived: true })
     return new Scratch(
       this.deps.chdb,
       table,
@@ -142,10 +162,10 @@ export class Pipe {
     await this.endBatch()
     for (const closer of this.#closers.splice(0)) await closer()
     if (!drop) return
-    for (const table of this.#tables) {
-      await this.deps.chdb.run(`DROP TABLE IF EXISTS ${table} SYNC`, { format: 'Null' })
+    for (const { suffix } of this.tables.splice(0)) {
+      const name = stateTableName(this.id, suffix)
+      await this.deps.chdb.run(`DROP TABLE IF EXISTS ${name} SYNC`, { format: 'Null' })
     }
-    this.#tables.clear()
   }
 }
 

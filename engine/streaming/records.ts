@@ -1,7 +1,8 @@
-import { quoteString } from '../chdb/pool.js'
+import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { Chdb } from '../contracts.js'
 import type { Batch, SavedState } from './operator.js'
-import { STATE_DATABASE } from './pipe.js'
+import { STATE_DATABASE, stateTableName } from './pipe.js'
+import type { TableCopy } from './succession.js'
 
 const TABLE = `${STATE_DATABASE}.batches`
 
@@ -13,6 +14,8 @@ const TABLE = `${STATE_DATABASE}.batches`
  */
 export interface BatchRecord {
   phase: 'begun' | 'done'
+  /** Begun by another pipeline, whose tokens tell whether its rows were written. */
+  begunAs?: string
   batch: Batch
   states: SavedState
   /** Totals since the view was created. */
@@ -42,8 +45,39 @@ export class BatchRecords {
     await this.chdb.run(`INSERT INTO ${TABLE} SELECT ${view}, ${text}`, { format: 'Null' })
   }
 
+  /** Gives a query's state to another one. */
+  async copyTable(from: string, to: string, copy: TableCopy): Promise<void> {
+    const target = stateTableName(to, copy.to)
+    await this.chdb.run(`CREATE TABLE IF NOT EXISTS ${target} ${copy.definition}`, { format: 'Null' })
+    const columns = await this.chdb.describe(`SELECT * FROM ${target}`)
+    const pairs = columns.flatMap(({ name }) => {
+      const source = copy.renamed.has(name) ? copy.renamed.get(name) : name
+      return source === undefined ? [] : [{ name, source }]
+    })
+    const list = pairs.map(({ source }) => quoteIdentifier(source)).join(', ')
+    await this.chdb.insertSelect({
+      table: target,
+      columns: pairs.map(({ name }) => name),
+      select: `SELECT ${list} FROM ${stateTableName(from, copy.from)}`,
+    })
+  }
+
   async remove(view: number): Promise<void> {
     await this.chdb.run(`DELETE FROM ${TABLE} WHERE view = ${view}`, { format: 'Null' })
+  }
+
+  /** Drops the records and state tables of views that are not there: what an unfinished process left. */
+  async keepOnly(pipelines: number[]): Promise<void> {
+    const tables = await this.chdb.rows<[string, string]>(
+      `SELECT name, extract(name, '^v(\\d+)_') AS id FROM system.tables WHERE database = '${STATE_DATABASE}' AND id != ''`,
+    )
+    for (const [name, id] of tables) {
+      if (pipelines.includes(Number(id))) continue
+      await this.chdb.run(`DROP TABLE IF EXISTS ${STATE_DATABASE}.\`${name}\` SYNC`, { format: 'Null' })
+    }
+    for (const [view] of await this.chdb.rows<[string]>(`SELECT toString(view) FROM ${TABLE}`)) {
+      if (!pipelines.includes(Number(view))) await this.remove(Number(view))
+    }
   }
 
   /** State tables that a view or a query left behind; `prefix` is its id. */

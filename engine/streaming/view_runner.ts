@@ -8,6 +8,7 @@ import { Pump, sleep } from './pump.js'
 import type { BatchRecord, BatchRecords } from './records.js'
 import type { Scan } from './scan.js'
 import { Sink } from './sink.js'
+import { type Layout, succession } from './succession.js'
 import { settingsOf } from './syntax.js'
 
 /** Pauses between the attempts at a batch that fails, in ms; the last one repeats. */
@@ -60,14 +61,24 @@ export class ViewRunner {
     this.#bestEffort = settings.recovery_policy === 'best_effort'
   }
 
+  get pipeline(): number {
+    return this.view.pipeline ?? this.view.id
+  }
+
+  /** Of its tables and tokens. */
   get id(): string {
+    return `v${this.pipeline}`
+  }
+
+  /** Of its inboxes, whatever its query is. */
+  get #owner(): string {
     return `v${this.view.id}`
   }
 
   /** Builds the pipeline, so that errors are the caller's, and starts it where the query says. */
   async create(): Promise<void> {
     await this.#open()
-    await this.records.write(this.view.id, this.#record('done', { seq: 0, now: Date.now(), ranges: {} }))
+    await this.records.write(this.pipeline, this.#record('done', { seq: 0, now: Date.now(), ranges: {} }))
     this.#start()
   }
 
@@ -96,9 +107,48 @@ export class ViewRunner {
   async close(drop: boolean): Promise<void> {
     await this.#halt()
     if (!drop) return
-    await this.records.remove(this.view.id)
+    await this.forget()
+    await this.deps.external.discard(this.#owner)
+  }
+
+  /** Drops its state; its inboxes stay for a successor. */
+  async forget(): Promise<void> {
+    await this.#halt()
+    await this.records.remove(this.pipeline)
     await this.records.dropTables(this.id)
-    await this.deps.external.discard(this.id)
+  }
+
+  /** Makes this pipeline ready to go on where `old` stopped, which has been paused. It is left paused. */
+  async takeOver(old: ViewRunner): Promise<void> {
+    this.#state = 'paused'
+    const record = await this.records.read(old.pipeline)
+    if (!record) throw new EngineError('LOGICAL_ERROR', `${this.view.name.name} has no record of its batches`)
+    const plan = succession(await old.layout(), await this.layout())
+    if (plan.stateful && record.phase === 'begun') {
+      throw new EngineError(
+        'INCORRECT_QUERY',
+        `The view has a batch that is not through, and its state cannot be changed meanwhile. ${old.#lastError ?? 'Repeat the statement'}`,
+      )
+    }
+    for (const copy of plan.copies) await this.records.copyTable(old.id, this.id, copy)
+    await this.records.write(this.pipeline, {
+      ...record,
+      batch: plan.batch(record.batch),
+      states: plan.states(record.states),
+      ...(record.phase === 'begun' ? { begunAs: record.begunAs ?? old.id } : {}),
+    })
+  }
+
+  /** What the query is made of; nothing is read for it. */
+  async layout(): Promise<Layout> {
+    const pipe = new Pipe(`q${this.id}`, undefined, this.deps, this.context, this.id, true)
+    try {
+      const query = this.expand()
+      const built = await build(pipe, query)
+      return { ...built, query, tables: [...pipe.tables] }
+    } finally {
+      await pipe.close(true)
+    }
   }
 
   status(): ViewStatus {
@@ -138,7 +188,7 @@ export class ViewRunner {
 
   async #open(): Promise<Parts> {
     const label = `${this.view.name.database}.${this.view.name.name}`
-    const pipe = new Pipe(this.id, true, this.deps, this.context, label)
+    const pipe = new Pipe(this.id, this.#owner, this.deps, this.context, label)
     try {
       const { root, scans } = await build(pipe, this.expand())
       const sink = Sink.open(pipe, this.view, root.columns)
@@ -155,7 +205,7 @@ export class ViewRunner {
   async #peek(): Promise<void> {
     try {
       const { pump } = await this.#open()
-      const record = await this.records.read(this.view.id)
+      const record = await this.records.read(this.pipeline)
       if (record) pump.load(record.states)
     } catch (cause) {
       this.#lastError = respell(cause).message
@@ -194,7 +244,7 @@ export class ViewRunner {
   async #run(signal: AbortSignal): Promise<void> {
     const parts = await this.#untilDone(signal, async () => {
       const built = this.#parts ?? (await this.#open())
-      const record = await this.records.read(this.view.id)
+      const record = await this.records.read(this.pipeline)
       if (record) await this.#resumeFrom(built, record, signal)
       return built
     })
@@ -244,11 +294,11 @@ export class ViewRunner {
     pump.load(record.states)
     pipe.committed = 0
     this.#undone = undefined
-    await this.records.write(this.view.id, record)
+    await this.records.write(this.pipeline, record)
     pipe.fault('recorded')
     const delta = await pump.step(batch)
     pipe.fault('stepped')
-    const written = delta ? await sink.write(delta, `${this.id}:${batch.seq}:out`) : 0
+    const written = delta ? await sink.write(delta, `${record.begunAs ?? this.id}:${batch.seq}:out`) : 0
     pipe.fault('written')
     await pump.finish(batch, Date.now() - started)
     await pipe.endBatch()
@@ -263,7 +313,7 @@ export class ViewRunner {
   async #settle(): Promise<void> {
     const batch = this.#undone
     if (!batch) return
-    await this.records.write(this.view.id, this.#record('done', batch))
+    await this.records.write(this.pipeline, this.#record('done', batch))
     this.#undone = undefined
   }
 
@@ -278,7 +328,12 @@ export class ViewRunner {
    */
   async #blame(parts: Parts, record: BatchRecord, cause: unknown): Promise<boolean> {
     const { pipe, pump } = parts
-    if (pipe.committed > 0 || (cause instanceof EngineError && CIRCUMSTANCES.has(cause.code))) return false
+    if (
+      record.begunAs !== undefined ||
+      pipe.committed > 0 ||
+      (cause instanceof EngineError && CIRCUMSTANCES.has(cause.code))
+    )
+      return false
     const ranges = Object.entries(record.batch.ranges)
     const rows = rowsOf(record.batch)
     if (rows === 0) return false
@@ -287,7 +342,7 @@ export class ViewRunner {
       pump.limit = Math.max(1, Math.floor(Math.max(...ranges.map(([, r]) => r.to - r.from)) / 2))
       // One row of each scan, and still too many: the first scan goes alone.
       if (pump.limit === 1 && ranges.length > 1) pump.only = Number(ranges[0]![0])
-      await this.records.write(this.view.id, this.#record('done', record.batch))
+      await this.records.write(this.pipeline, this.#record('done', record.batch))
       return true
     }
     const [id, range] = ranges[0]!
@@ -295,7 +350,7 @@ export class ViewRunner {
     await this.#bury(scan, range.to, cause)
     scan.position = range.to
     pump.only = undefined
-    await this.records.write(this.view.id, this.#record('done', record.batch))
+    await this.records.write(this.pipeline, this.#record('done', record.batch))
     return true
   }
 

@@ -24,6 +24,8 @@ const FETCH_BYTES = 64 << 20
 /** How soon partitions that were added to a topic are noticed. */
 const METADATA_AGE_MS = 10_000
 
+/** How long a reader that is closed waits for its group to have let it in. */
+const JOIN_PATIENCE_MS = 3_000
 /** How long after a disconnection a crash may still be told. */
 const CRASH_AFTER_MS = 100
 /** Of how many partitions a fetch may be handled together. */
@@ -48,6 +50,8 @@ export class KafkaReader {
   #last: Promise<unknown> = Promise.resolve()
   #consumer?: Consumer
   #closed = false
+  /** Settles when the consumer has joined its group or could not. */
+  #joining: Promise<void> = Promise.resolve()
   readonly #wake = new AbortController()
   #loop?: Promise<void>
 
@@ -67,6 +71,8 @@ export class KafkaReader {
   async close(): Promise<void> {
     this.#closed = true
     this.#wake.abort()
+    // One that is let go while it joins its group would hold the partitions until the broker misses it.
+    await Promise.race([this.#joining, sleep(JOIN_PATIENCE_MS, undefined, { ref: false })])
     await this.#consumer?.disconnect().catch(() => {})
     await this.#loop
   }
@@ -156,7 +162,7 @@ export class KafkaReader {
         consumer.seek({ topic: settings.topic, partition, offset: String(next.get(partition) ?? 0) })
       }
     })
-    try {
+    const join = async () => {
       await consumer.connect()
       // Where the offset to go on at has expired, the oldest message there is comes next.
       await consumer.subscribe({ topics: [settings.topic], fromBeginning: true })
@@ -173,6 +179,11 @@ export class KafkaReader {
           this.#options.onError(undefined)
         },
       })
+    }
+    try {
+      const joined = join()
+      this.#joining = joined.catch(() => {})
+      await joined
       await crashed
     } finally {
       await consumer.disconnect().catch(() => {})
