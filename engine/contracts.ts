@@ -164,6 +164,8 @@ export interface Catalog {
   functions(): FunctionObject[]
   databases(): string[]
   nextId(): number
+  /** An id that something outside the catalog is named by is not given again after a crash. */
+  reserve(id: number): Promise<void>
   put(object: CatalogObject): Promise<void>
   remove(object: CatalogObject): Promise<void>
   /** Views that read or write the object, directly. */
@@ -392,6 +394,13 @@ export interface StreamingRuntime {
   /** Is the query unbounded in this context? (Left-most source a stream, no table mode.) */
   isStreaming(query: Query, context: QueryContext): boolean
   start(query: Query, context: QueryContext): Promise<StreamingQuery>
+  /** As `start`, and what the query has done is kept under its query id until it is unsubscribed. */
+  subscribe(query: Query, context: QueryContext): Promise<StreamingQuery>
+  /** The query of a subscription. Throws RESOURCE_NOT_FOUND (2003). */
+  subscribed(queryId: string): Query
+  /** A subscription that does not run goes on where it was. */
+  recoverQuery(queryId: string, context: QueryContext): Promise<StreamingQuery>
+  unsubscribe(queryId: string): Promise<void>
   /** Types the query, checks it, and returns the columns a materialized view over it has (without starting it). */
   analyse(query: Query, context: QueryContext): Promise<OutputColumn[]>
   /** Builds the pipeline of a view and runs it until dropped; errors of the build are thrown. */

@@ -257,7 +257,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
 const FAREWELL_MS = 1000
 
 async function endQueries(queries: QueryRegistry): Promise<void> {
-  for (const query of queries.list()) queries.kill(query.id)
+  for (const query of queries.list()) void queries.kill(query.id)
   const deadline = Date.now() + FAREWELL_MS
   while (queries.list().length > 0 && Date.now() < deadline) await sleep(10)
 }

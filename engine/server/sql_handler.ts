@@ -77,6 +77,8 @@ export async function handleSql(
       signal,
     }
     const result = await deps.executor.execute(statement, source, context, data)
+    // RECOVER runs under the id of the query that it recovers.
+    response.setHeader('x-timeplus-query-id', running.id)
     if (options.session && statement.kind === 'set')
       Object.assign(options.session.settings, pick(context, statement.settings))
     if (options.session && statement.kind === 'use') options.session.database = statement.database
@@ -214,6 +216,9 @@ const READ_ONLY = new Set([
   'use',
   'set',
   'kill_query',
+  'subscribe',
+  'recover',
+  'unsubscribe',
 ])
 
 function isReadOnly(kind: string): boolean {

@@ -15,6 +15,7 @@ import { explain, killQuery, select } from './queries.js'
 import { rename } from './rename.js'
 import { checkQuerySettings } from './settings.js'
 import { describe, exists, show } from './show.js'
+import { recover, subscribe, unsubscribe } from './subscriptions.js'
 import { system } from './system.js'
 
 const DONE: StatementResult = { kind: 'done' }
@@ -99,6 +100,12 @@ async function execute(
       return describe(statement, context, deps)
     case 'exists_statement':
       return exists(statement, context, deps)
+    case 'subscribe':
+      return subscribe(statement, context, deps)
+    case 'recover':
+      return recover(statement, context, deps)
+    case 'unsubscribe':
+      return done(unsubscribe(statement, deps))
     case 'kill_query':
       return killQuery(statement, context, deps)
     case 'use':

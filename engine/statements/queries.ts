@@ -4,10 +4,10 @@ import { printStatement } from '../../dialect/index.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
 import { isAggregation } from '../planner/index.js'
 import type { StatementDeps } from './deps.js'
-import { settingsText } from './deps.js'
 import { notSupported } from './errors.js'
 import { jsonResult } from './json_rows.js'
-import { checkQuerySettings } from './settings.js'
+import { withSettings } from './settings.js'
+import { subscribe } from './subscriptions.js'
 
 export async function select(
   query: Query,
@@ -17,6 +17,7 @@ export async function select(
   if (query.intoOutfile !== undefined) throw notSupported('INTO OUTFILE')
   const inForce = withSettings(query, context)
   const { format } = query
+  if (inForce.settings.exec_mode === 'subscribe') return subscribe({ query }, context, deps)
   if (deps.runtime.isStreaming(query, inForce)) {
     return { kind: 'stream', query: await deps.runtime.start(query, inForce), format }
   }
@@ -34,14 +35,6 @@ function isFlat(query: Query, deps: StatementDeps): boolean {
   if (query.kind !== 'select' || query.orderBy || query.distinct || query.limitBy) return false
   if (query.from === undefined || query.from.kind === 'join') return false
   return !isAggregation(query, { lookup: (name) => deps.udfs.lookup(name) })
-}
-
-/** The request's settings, then the query's own. Throws 115. */
-export function withSettings(query: Query, context: QueryContext): QueryContext {
-  const own = settingsText(query.settings)
-  checkQuerySettings(own)
-  const settings = { ...context.settings, ...own }
-  return { ...context, settings, tableMode: context.tableMode || settings.query_mode === 'table' }
 }
 
 export async function explain(
@@ -78,7 +71,7 @@ async function explained(statement: Explain, context: QueryContext, deps: Statem
   }
 }
 
-/** Answers with the queries it stops; their clients see 394. */
+/** Answers with the queries it stops, SYNC when they have ended; their clients see 394. */
 export async function killQuery(
   statement: KillQuery,
   context: QueryContext,
@@ -96,10 +89,16 @@ export async function killQuery(
   const rows = await deps.chdb.rows<[string, string, string]>(plan.sql)
   await plan.release()
   const chosen = rows.filter(([id]) => id !== context.queryId)
-  if (statement.mode !== 'test') for (const [id] of chosen) deps.queries.kill(id)
+  const ends = statement.mode === 'test' ? [] : chosen.map(([id]) => deps.queries.kill(id))
+  const waits = statement.mode === 'sync'
+  if (waits) await Promise.race([Promise.all(ends), aborted(context.signal)])
   return jsonResult(
     { kill_status: 'string', query_id: 'string', user: 'string', query: 'string' },
-    chosen.map((row) => ['waiting', ...row]),
+    chosen.map((row) => [waits ? 'finished' : 'waiting', ...row]),
     statement.format,
   )
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -4,23 +4,26 @@ import { EngineError } from '../errors.js'
 import { build } from './build.js'
 import type { Delta } from './operator.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
+import type { Progress } from './progress.js'
 import { Pump } from './pump.js'
+import type { BatchRecord } from './records.js'
 import { limitNumber } from './syntax.js'
 
-/** A continuous query for one client: nothing of it survives the client. */
+/** A continuous query for one client. Nothing of it survives the client, unless its progress is kept. */
 export async function startQuery(
   deps: StreamingDeps,
   id: string,
   query: Query,
   context: QueryContext,
+  progress?: Progress,
 ): Promise<AdhocQuery> {
-  const pipe = new Pipe(id, undefined, deps, context)
+  const pipe = new Pipe(id, progress && id, deps, context)
   try {
     const { inner, limit, offset } = takeLimit(query)
     const { root, scans } = await build(pipe, inner)
-    return new AdhocQuery(pipe, new Pump(root, scans), limit, offset, context)
+    return new AdhocQuery(pipe, new Pump(root, scans), limit, offset, context, progress)
   } catch (cause) {
-    await pipe.close(true)
+    await pipe.close(!progress)
     throw cause
   }
 }
@@ -38,6 +41,15 @@ export class AdhocQuery implements StreamingQuery {
   readonly #stop = new AbortController()
   #reason: unknown
   #closing: Promise<void> | undefined
+  /** Rows of all emissions so far, where LIMIT or OFFSET count them. */
+  #rows = 0
+  /** The batch that an earlier process of a durable query was in the middle of. */
+  #again: BatchRecord | undefined
+  #hasEnded!: () => void
+  /** Resolves when nothing of it runs any more. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.#hasEnded = resolve
+  })
 
   constructor(
     readonly pipe: Pipe,
@@ -45,7 +57,9 @@ export class AdhocQuery implements StreamingQuery {
     readonly limit: number | undefined,
     readonly offset: number,
     context: QueryContext,
+    readonly progress?: Progress,
   ) {
+    progress?.attach(pump)
     this.columns = pump.root.columns
     this.emissions = { [Symbol.asyncIterator]: () => this.#run() }
     const abort = () => void this.cancel(context.signal.reason)
@@ -54,6 +68,12 @@ export class AdhocQuery implements StreamingQuery {
       context.signal.addEventListener('abort', abort, { once: true })
       pipe.onClose(async () => context.signal.removeEventListener('abort', abort))
     }
+  }
+
+  /** Goes on where the records of a durable query are, before it begins. */
+  async resume(): Promise<void> {
+    this.#again = await this.progress!.resume()
+    this.#rows = this.progress!.rowsOut
   }
 
   /** Ends the query. With an EngineError as reason the client's iteration fails with it, else it just ends. */
@@ -71,25 +91,22 @@ export class AdhocQuery implements StreamingQuery {
   async *#run(): AsyncGenerator<{ sql: string }> {
     this.#running = true
     try {
-      let skip = this.offset
-      let left = this.limit
-      while (left !== 0) {
-        const batch = await this.pump.next(this.#stop.signal)
+      while (this.#left !== 0) {
+        const again = this.#again
+        this.#again = undefined
+        const batch = again?.batch ?? (await this.pump.next(this.#stop.signal))
         if (!batch) break
+        const record = again ?? this.progress?.plan(batch)
+        if (record) await this.progress!.begin(record)
+        this.pipe.fault('recorded')
         const started = Date.now()
         const delta = await this.pump.step(batch)
+        this.pipe.fault('stepped')
         const tookMs = Date.now() - started
-        if (delta) {
-          if (left === undefined && skip === 0) yield* this.#hand(selectAll(delta))
-          else {
-            const { rows, sql } = await this.#window(delta, skip, left)
-            const passed = Math.max(0, rows - skip)
-            skip = Math.max(0, skip - rows)
-            if (passed > 0) yield* this.#hand(sql)
-            if (left !== undefined) left = Math.max(0, left - passed)
-          }
-        }
+        const before = this.#rows
+        if (delta) yield* this.#emit(delta)
         await this.pump.finish(batch, tookMs)
+        if (record) this.progress!.done(record, this.#rows - before)
         await this.pipe.endBatch()
       }
       if (this.#stop.signal.aborted && this.#reason instanceof EngineError) throw this.#reason
@@ -105,23 +122,41 @@ export class AdhocQuery implements StreamingQuery {
     this.#handedOut = false
   }
 
-  /** The rows that OFFSET and LIMIT leave of an emission. It is kept, so that counting does not run it twice. */
-  async #window(
-    delta: Delta,
-    skip: number,
-    left: number | undefined,
-  ): Promise<{ rows: number; sql: string }> {
+  get #left(): number | undefined {
+    return this.limit === undefined ? undefined : Math.max(0, this.limit + this.offset - this.#rows)
+  }
+
+  /** What OFFSET and LIMIT leave of an emission. It is kept where they count, so that counting does not run it twice. */
+  async *#emit(delta: Delta): AsyncGenerator<{ sql: string }> {
+    const left = this.#left
+    if (left === undefined && this.offset === 0) {
+      yield* this.#hand(selectAll(delta))
+      return
+    }
     const scratch = await this.pipe.scratch('limit', delta)
     const kept = await scratch.keep(delta)
     const [row] = await this.pipe.deps.chdb.rows<[string]>(`SELECT count() FROM ${kept.sql}`)
-    const limit = left === undefined ? '18446744073709551615' : String(left)
-    return { rows: Number(row![0]), sql: `${selectAll(kept)} LIMIT ${skip}, ${limit}` }
+    const rows = Number(row![0])
+    const skip = Math.max(0, this.offset - this.#rows)
+    const end = Math.min(rows, left ?? rows)
+    if (end > skip) yield* this.#hand(`${selectAll(kept)} LIMIT ${skip}, ${end - skip}`)
+    this.#rows += end
   }
 
   #close(): Promise<void> {
     this.pump.close()
-    this.#closing ??= this.pipe.close(true)
+    this.#closing ??= this.#release()
     return this.#closing
+  }
+
+  async #release(): Promise<void> {
+    try {
+      // Where it cannot be written, the batch is run again and its tokens tell that it was through.
+      await this.progress?.settle().catch(() => undefined)
+      await this.pipe.close(!this.progress)
+    } finally {
+      this.#hasEnded()
+    }
   }
 }
 

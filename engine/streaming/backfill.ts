@@ -3,14 +3,7 @@ import type { Scan } from './scan.js'
 
 /** Tells whether a query still reads rows that stood when it started. */
 export class Backfill {
-  readonly #until = new Map<Scan, number>()
-
   constructor(readonly scans: Scan[]) {}
-
-  /** To be called for a scan that starts in the past. */
-  expect(scan: Scan, until: number): void {
-    this.#until.set(scan, until)
-  }
 
   running(batch: Batch): boolean {
     return this.#behind((scan) => batch.ranges[scan.id]?.to ?? scan.position)
@@ -22,6 +15,6 @@ export class Backfill {
   }
 
   #behind(position: (scan: Scan) => number): boolean {
-    return this.scans.some((scan) => position(scan) < (this.#until.get(scan) ?? 0))
+    return this.scans.some((scan) => position(scan) < scan.past)
   }
 }

@@ -135,7 +135,7 @@ class Builder {
       with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
     }
     if (isAggregation(select, this.pipe.env)) return this.#aggregate(trimmed, source)
-    refuseEmit(select.emit)
+    refuseEmit(select.emit, directWindow(source) !== undefined)
     const { distinct, limitBy, ...plain } = trimmed
     if (limitBy && !distinct) return this.#limitBy(plain, limitBy, source)
     if (limitBy) throw unsupported('LIMIT BY with DISTINCT in a streaming query')
@@ -283,8 +283,7 @@ class Builder {
       throw unsupported(`Reading ${table.name.name} in a streaming query`)
     }
     this.scans.push(scan)
-    if (object.kind === 'stream' && scan.position < scan.available)
-      this.#backfill.expect(scan, scan.available)
+    if (object.kind === 'stream') scan.past = scan.available
     return scan
   }
 

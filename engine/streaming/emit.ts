@@ -76,15 +76,18 @@ export function emitPolicy(emit: Emit | undefined, windowed: boolean): EmitPolic
   return { ...base, kind: 'window_close' }
 }
 
-/** EMIT on a query that does not aggregate: only the harmless `EMIT STREAM` passes. */
-export function refuseEmit(emit: Emit | undefined): void {
+/**
+ * EMIT on a query that does not aggregate. Proton reads it where there are windows and refuses it, and passes over it
+ * everywhere else.
+ */
+export function refuseEmit(emit: Emit | undefined, windowed: boolean): void {
   if (!emit) return
   if (emit.mode === 'changelog') {
     throw new EngineError('NOT_IMPLEMENTED', 'EMIT CHANGELOG is not supported by the embedded engine')
   }
   const { mode, span, ...rest } = emit
   void [mode, span]
-  if (Object.values(rest).some((value) => value !== undefined && value !== false)) {
+  if (windowed && Object.values(rest).some((value) => value !== undefined && value !== false)) {
     throw new EngineError(
       'INCORRECT_QUERY',
       "Streaming tail mode doesn't support any watermark or periodic emit",

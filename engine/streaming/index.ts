@@ -19,6 +19,7 @@ import { outline } from './explain.js'
 import { isUnbounded } from './is_streaming.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
 import { BatchRecords } from './records.js'
+import { Subscriptions } from './subscriptions.js'
 import { settingsOf } from './syntax.js'
 import { ViewRunner } from './view_runner.js'
 
@@ -29,7 +30,7 @@ export async function createRuntime(deps: StreamingDeps): Promise<StreamingRunti
   const records = new BatchRecords(deps.chdb)
   await records.open()
   await records.dropTables('q%')
-  return new Runtime(deps, records)
+  return new Runtime(deps, records, await Subscriptions.open(deps, records))
 }
 
 class Runtime implements StreamingRuntime {
@@ -40,6 +41,7 @@ class Runtime implements StreamingRuntime {
   constructor(
     readonly deps: StreamingDeps,
     readonly records: BatchRecords,
+    readonly subscriptions: Subscriptions,
   ) {}
 
   isStreaming(query: Query, context: QueryContext): boolean {
@@ -54,6 +56,22 @@ class Runtime implements StreamingRuntime {
       this.#queries.delete(started)
     })
     return started
+  }
+
+  subscribe(query: Query, context: QueryContext): Promise<StreamingQuery> {
+    return this.subscriptions.subscribe(query, context)
+  }
+
+  subscribed(queryId: string): Query {
+    return this.subscriptions.find(queryId)
+  }
+
+  recoverQuery(queryId: string, context: QueryContext): Promise<StreamingQuery> {
+    return this.subscriptions.recover(queryId, context)
+  }
+
+  unsubscribe(queryId: string): Promise<void> {
+    return this.subscriptions.unsubscribe(queryId)
   }
 
   async analyse(query: Query, context: QueryContext): Promise<OutputColumn[]> {
@@ -130,7 +148,8 @@ class Runtime implements StreamingRuntime {
   }
 
   async recover(views: MaterializedViewObject[]): Promise<void> {
-    await this.records.keepOnly(views.map((view) => view.pipeline ?? view.id))
+    const pipelines = views.map((view) => view.pipeline ?? view.id)
+    await this.records.keepOnly([...pipelines, ...this.subscriptions.ids()])
     for (const view of views) {
       const runner = this.#runner(view)
       this.#views.set(view.id, runner)
@@ -150,6 +169,7 @@ class Runtime implements StreamingRuntime {
 
   async close(): Promise<void> {
     await Promise.all([...this.#queries].map((query) => query.cancel()))
+    await this.subscriptions.close()
     await Promise.all([...this.#views.values()].map((runner) => runner.close(false)))
     this.#views.clear()
   }

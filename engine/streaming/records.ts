@@ -7,10 +7,10 @@ import type { TableCopy } from './succession.js'
 const TABLE = `${STATE_DATABASE}.batches`
 
 /**
- * The last batch of a view: the whole of its recovery. `begun` is written before the batch runs, with the
- * operators' states as they were then; running it again with the same tokens repeats nothing that was
- * committed. `done` is written when a view falls idle, so that an old batch is not run again after its
- * tokens are forgotten.
+ * The last batch of a durable query, a view's or a subscription's: the whole of its recovery. `begun` is written
+ * before the batch runs, with the operators' states as they were then; running it again with the same tokens
+ * repeats nothing that was committed. `done` is written when a query falls idle, so that an old batch is not
+ * run again after its tokens are forgotten.
  */
 export interface BatchRecord {
   phase: 'begun' | 'done'
@@ -18,12 +18,12 @@ export interface BatchRecord {
   begunAs?: string
   batch: Batch
   states: SavedState
-  /** Totals since the view was created. */
+  /** Totals since the query was created. */
   rowsOut: number
   rowsIn: number
 }
 
-/** One row per view, in a key-value table: an update costs half a millisecond and survives a kill. */
+/** One row per durable query, in a key-value table: an update costs half a millisecond and survives a kill. */
 export class BatchRecords {
   constructor(readonly chdb: Chdb) {}
 
@@ -35,14 +35,14 @@ export class BatchRecords {
     )
   }
 
-  async read(view: number): Promise<BatchRecord | undefined> {
-    const rows = await this.chdb.rows<[string]>(`SELECT record FROM ${TABLE} WHERE view = ${view}`)
+  async read(id: number): Promise<BatchRecord | undefined> {
+    const rows = await this.chdb.rows<[string]>(`SELECT record FROM ${TABLE} WHERE view = ${id}`)
     return rows[0] && (JSON.parse(rows[0][0]) as BatchRecord)
   }
 
-  async write(view: number, record: BatchRecord): Promise<void> {
+  async write(id: number, record: BatchRecord): Promise<void> {
     const text = quoteString(JSON.stringify(record))
-    await this.chdb.run(`INSERT INTO ${TABLE} SELECT ${view}, ${text}`, { format: 'Null' })
+    await this.chdb.run(`INSERT INTO ${TABLE} SELECT ${id}, ${text}`, { format: 'Null' })
   }
 
   /** Gives a query's state to another one. */
@@ -62,11 +62,11 @@ export class BatchRecords {
     })
   }
 
-  async remove(view: number): Promise<void> {
-    await this.chdb.run(`DELETE FROM ${TABLE} WHERE view = ${view}`, { format: 'Null' })
+  async remove(id: number): Promise<void> {
+    await this.chdb.run(`DELETE FROM ${TABLE} WHERE view = ${id}`, { format: 'Null' })
   }
 
-  /** Drops the records and state tables of views that are not there: what an unfinished process left. */
+  /** Drops the records and state tables of pipelines that are not there: what an unfinished process left. */
   async keepOnly(pipelines: number[]): Promise<void> {
     const tables = await this.chdb.rows<[string, string]>(
       `SELECT name, extract(name, '^v(\\d+)_') AS id FROM system.tables WHERE database = '${STATE_DATABASE}' AND id != ''`,

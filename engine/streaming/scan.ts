@@ -48,6 +48,8 @@ export class Scan implements Operator {
   readonly semantic: Semantic
   /** Last sequence number that went into a batch. */
   position: number
+  /** Up to here rows stood when the query started. */
+  past = 0
   /** Up to here the current rows are read, not the history. */
   #snapshotUntil: number
   #filter: string | undefined
@@ -133,6 +135,7 @@ export class Scan implements Operator {
   save(): SavedState {
     return {
       position: this.position,
+      past: this.past,
       snapshotUntil: this.#snapshotUntil,
       filter: this.#filter,
       inbox: this.options.inbox && this.stream.id,
@@ -141,6 +144,7 @@ export class Scan implements Operator {
 
   load(state: SavedState): void {
     this.position = state.position as number
+    this.past = (state.past as number | undefined) ?? 0
     this.#snapshotUntil = state.snapshotUntil as number
     this.#filter = state.filter as string | undefined
     // Random rows do not outlive their process: the positions were another inbox's.

@@ -2,8 +2,8 @@ import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contra
 import { EngineError } from '../errors.js'
 import { respell } from '../planner/index.js'
 import { build } from './build.js'
-import type { Batch } from './operator.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
+import { Progress, rowsOf } from './progress.js'
 import { Pump, sleep } from './pump.js'
 import type { BatchRecord, BatchRecords } from './records.js'
 import type { Scan } from './scan.js'
@@ -15,8 +15,6 @@ import { settingsOf } from './syntax.js'
 const BACKOFF_MS = [100, 500, 1_000, 5_000, 10_000, 15_000, 20_000, 30_000]
 /** Attempts at a batch before a `best_effort` view looks for the row that is to blame (`recovery_retry_for_sn_failure`). */
 const BLAME_AFTER = 3
-/** A view without rows for so long records that its last batch is through. */
-const IDLE_MS = 1_000
 /** Errors that no row is to blame for: skipping rows would lose them for nothing. */
 const CIRCUMSTANCES = new Set([60, 159, 241, 243, 394, 2526, 2531])
 
@@ -28,25 +26,18 @@ interface Parts {
   sink: Sink
 }
 
-/**
- * One materialized view. Its protocol: the batch is recorded, run, and written with a token made of the view
- * and the batch's number. Whatever breaks in between, the recorded batch is run again, and what it committed
- * before is recognised by its token.
- */
+/** One materialized view: each batch is recorded, run, and written with a token made of the view and the batch's number. */
 export class ViewRunner {
   #state: State = 'starting'
   #lastError: string | undefined
   #batches = 0
   #lastBatchAt: number | undefined
-  /** The batch that is through, and not recorded as such. */
-  #undone: Batch | undefined
-  #rowsIn = 0
-  #rowsOut = 0
   #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   #parts: Parts | undefined
   #lastSources: ViewStatus['sources'] = [{ name: '', processed: 0, available: 0 }]
   readonly #bestEffort: boolean
+  readonly #progress: Progress
 
   constructor(
     readonly deps: StreamingDeps,
@@ -59,6 +50,7 @@ export class ViewRunner {
     const { statement } = view
     const settings = { ...settingsOf(statement.storageSettings), ...settingsOf(statement.query.settings) }
     this.#bestEffort = settings.recovery_policy === 'best_effort'
+    this.#progress = new Progress(records, this.pipeline)
   }
 
   get pipeline(): number {
@@ -78,7 +70,7 @@ export class ViewRunner {
   /** Builds the pipeline, so that errors are the caller's, and starts it where the query says. */
   async create(): Promise<void> {
     await this.#open()
-    await this.records.write(this.pipeline, this.#record('done', { seq: 0, now: Date.now(), ranges: {} }))
+    await this.#progress.start()
     this.#start()
   }
 
@@ -157,8 +149,8 @@ export class ViewRunner {
       state: this.#state,
       lastError: this.#lastError ?? this.#sourceError(),
       sources: this.#sources(),
-      rowsIn: this.#rowsIn,
-      rowsOut: this.#rowsOut,
+      rowsIn: this.#progress.rowsIn,
+      rowsOut: this.#progress.rowsOut,
       batches: this.#batches,
       lastBatchAt: this.#lastBatchAt,
     }
@@ -194,6 +186,7 @@ export class ViewRunner {
       const sink = Sink.open(pipe, this.view, root.columns)
       const parts = { pipe, sink, pump: new Pump(root, scans) }
       this.#parts = parts
+      this.#progress.attach(parts.pump)
       return parts
     } catch (cause) {
       await pipe.close(false)
@@ -204,9 +197,8 @@ export class ViewRunner {
   /** Looks where a view that stays paused stands. Where its pipeline cannot be built, that stays unknown. */
   async #peek(): Promise<void> {
     try {
-      const { pump } = await this.#open()
-      const record = await this.records.read(this.pipeline)
-      if (record) pump.load(record.states)
+      await this.#open()
+      await this.#progress.resume()
     } catch (cause) {
       this.#lastError = respell(cause).message
     }
@@ -224,8 +216,7 @@ export class ViewRunner {
     this.#stop.abort()
     await this.#loop
     // Where it cannot be written, the batch is run again and its tokens tell that it was through.
-    if (this.#parts) await this.#settle().catch(() => undefined)
-    this.#undone = undefined
+    await this.#progress.settle().catch(() => undefined)
     await this.#leave()
   }
 
@@ -234,6 +225,7 @@ export class ViewRunner {
     const parts = this.#parts
     const sources = this.#sources()
     this.#parts = undefined
+    this.#progress.detach()
     if (!parts) return
     const seeks = await Promise.all(parts.pump.scans.map((scan) => scan.seekTo().catch(() => undefined)))
     this.#lastSources = sources.map((source, i) => ({ ...source, seek: seeks[i] }))
@@ -244,29 +236,18 @@ export class ViewRunner {
   async #run(signal: AbortSignal): Promise<void> {
     const parts = await this.#untilDone(signal, async () => {
       const built = this.#parts ?? (await this.#open())
-      const record = await this.records.read(this.pipeline)
-      if (record) await this.#resumeFrom(built, record, signal)
+      const again = await this.#progress.resume()
+      if (again) await this.#attempt(built, again, signal)
       return built
     })
     if (!parts) return
     const { pump } = parts
-    pump.whenIdle = { afterMs: IDLE_MS, run: () => this.#settle() }
     this.#state = 'running'
     while (!signal.aborted) {
       const batch = await this.#untilDone(signal, async () => (await pump.next(signal)) ?? null)
       if (!batch) return
-      const record = this.#record('begun', batch)
-      await this.#attempt(parts, record, signal)
+      await this.#attempt(parts, this.#progress.plan(batch), signal)
     }
-  }
-
-  async #resumeFrom(parts: Parts, record: BatchRecord, signal: AbortSignal): Promise<void> {
-    const { pump } = parts
-    pump.seq = record.batch.seq
-    pump.load(record.states)
-    this.#rowsIn = record.rowsIn
-    this.#rowsOut = record.rowsOut
-    if (record.phase === 'begun') await this.#attempt(parts, record, signal)
   }
 
   /** Runs a batch until it is through, given up by `best_effort`, or the view is stopped. */
@@ -291,10 +272,8 @@ export class ViewRunner {
     const { pipe, pump, sink } = parts
     const { batch } = record
     const started = Date.now()
-    pump.load(record.states)
     pipe.committed = 0
-    this.#undone = undefined
-    await this.records.write(this.pipeline, record)
+    await this.#progress.begin(record)
     pipe.fault('recorded')
     const delta = await pump.step(batch)
     pipe.fault('stepped')
@@ -304,22 +283,7 @@ export class ViewRunner {
     await pipe.endBatch()
     this.#batches++
     this.#lastBatchAt = Date.now()
-    this.#rowsOut = record.rowsOut + written
-    this.#rowsIn = record.rowsIn + rowsOf(batch)
-    this.#undone = batch
-  }
-
-  /** Idle: the old batch must not be run again when its tokens are long forgotten. */
-  async #settle(): Promise<void> {
-    const batch = this.#undone
-    if (!batch) return
-    await this.records.write(this.pipeline, this.#record('done', batch))
-    this.#undone = undefined
-  }
-
-  #record(phase: BatchRecord['phase'], batch: Batch): BatchRecord {
-    const states = this.#parts!.pump.save()
-    return { phase, batch, states, rowsIn: this.#rowsIn, rowsOut: this.#rowsOut }
+    this.#progress.done(record, written)
   }
 
   /**
@@ -342,7 +306,7 @@ export class ViewRunner {
       pump.limit = Math.max(1, Math.floor(Math.max(...ranges.map(([, r]) => r.to - r.from)) / 2))
       // One row of each scan, and still too many: the first scan goes alone.
       if (pump.limit === 1 && ranges.length > 1) pump.only = Number(ranges[0]![0])
-      await this.records.write(this.pipeline, this.#record('done', record.batch))
+      await this.#progress.rest(record.batch)
       return true
     }
     const [id, range] = ranges[0]!
@@ -350,7 +314,7 @@ export class ViewRunner {
     await this.#bury(scan, range.to, cause)
     scan.position = range.to
     pump.only = undefined
-    await this.records.write(this.pipeline, this.#record('done', record.batch))
+    await this.#progress.rest(record.batch)
     return true
   }
 
@@ -383,8 +347,4 @@ export class ViewRunner {
     const error = respell(cause)
     this.#lastError = error instanceof EngineError ? error.text() : String(error)
   }
-}
-
-function rowsOf(batch: Batch): number {
-  return Object.values(batch.ranges).reduce((sum, range) => sum + range.to - range.from, 0)
 }

@@ -59,6 +59,34 @@ export class TestEngine {
     if (answer.status !== 200) throw new Error(`${sql}: ${answer.text}`)
   }
 
+  /** A streaming query: its text so far, and a way to leave it. */
+  async tail(sql: string, params: Record<string, string> = {}) {
+    const url = new URL(this.engine.streamUrl)
+    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
+    const abort = new AbortController()
+    const response = await fetch(url, { method: 'POST', body: sql, signal: abort.signal })
+    const state = { text: '', ended: false }
+    const reading = (async () => {
+      const decoder = new TextDecoder()
+      try {
+        for await (const chunk of response.body!) state.text += decoder.decode(chunk, { stream: true })
+      } catch {
+        // Left.
+      }
+      state.ended = true
+    })()
+    return {
+      status: response.status,
+      headers: response.headers,
+      state,
+      ended: reading,
+      async leave() {
+        abort.abort()
+        await reading
+      },
+    }
+  }
+
   async rest(
     method: string,
     path: string,

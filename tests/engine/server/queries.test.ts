@@ -10,32 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => engine?.close())
 
-/** A streaming query: its text so far, and a way to leave it. */
-async function tail(sql: string, params: Record<string, string> = {}) {
-  const url = new URL(engine.engine.streamUrl)
-  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value)
-  const abort = new AbortController()
-  const response = await fetch(url, { method: 'POST', body: sql, signal: abort.signal })
-  const state = { text: '', ended: false }
-  const reading = (async () => {
-    const decoder = new TextDecoder()
-    try {
-      for await (const chunk of response.body!) state.text += decoder.decode(chunk, { stream: true })
-    } catch {
-      // Left.
-    }
-    state.ended = true
-  })()
-  return {
-    status: response.status,
-    state,
-    ended: reading,
-    async leave() {
-      abort.abort()
-      await reading
-    },
-  }
-}
+const tail = (sql: string, params?: Record<string, string>) => engine.tail(sql, params)
 const running = async (id: string) =>
   (
     await engine.rows(`SELECT query_id, query, is_streaming FROM system.processes WHERE query_id = '${id}'`)

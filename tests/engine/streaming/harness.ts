@@ -202,6 +202,16 @@ export class Bench {
     return new Tail(this.chdb, query)
   }
 
+  /** `SUBSCRIBE TO` under a query id. */
+  async subscribe(queryId: string, sql: string): Promise<Tail> {
+    return new Tail(this.chdb, await this.runtime.subscribe(parseQuery(sql), { ...this.context(), queryId }))
+  }
+
+  /** `RECOVER FROM`. */
+  async recover(queryId: string): Promise<Tail> {
+    return new Tail(this.chdb, await this.runtime.recoverQuery(queryId, this.context()))
+  }
+
   status(name: string): ViewStatus | undefined {
     const object = this.catalog.require({ name })
     return object.kind === 'materialized_view' ? this.runtime.status(object) : undefined
@@ -230,6 +240,8 @@ export class Tail {
   readonly emissions: unknown[][][] = []
   readonly done: Promise<void>
   error: unknown
+  /** Told of each emission's rows. */
+  onRows: ((rows: unknown[][]) => void) | undefined
 
   constructor(
     readonly chdb: Chdb,
@@ -259,7 +271,9 @@ export class Tail {
   async #read(): Promise<void> {
     for await (const { sql } of this.query.emissions) {
       const rows = await this.chdb.rows(sql)
-      if (rows.length > 0) this.emissions.push(rows)
+      if (rows.length === 0) continue
+      this.emissions.push(rows)
+      this.onRows?.(rows)
     }
   }
 }

@@ -117,7 +117,7 @@ describe('tail queries', () => {
 
   it('refuse what they cannot do', async () => {
     const fails = (sql: string) => expect(bench.query(sql)).rejects
-    await fails('SELECT v FROM s4 EMIT PERIODIC 1s').toMatchObject({ code: 80 })
+    await fails('SELECT v FROM tumble(s4, 5s) EMIT PERIODIC 1s').toMatchObject({ code: 80 })
     await fails('SELECT count() FROM s4 EMIT PERIODIC 1w').toMatchObject({ code: 43 })
     await fails('SELECT nope FROM s4').toMatchObject({ code: 47 })
   })
