@@ -190,7 +190,7 @@ function plainSetting({ name, value }: Setting): Setting {
   return { name, value }
 }
 
-/** Trees that differ only in where they stood in their sources are equal. */
+/** Trees that differ only in where they stood in their sources, and how they were spelled, are equal. */
 function meaning(node: unknown): string {
-  return JSON.stringify(node, (key, value) => (key === 'span' ? undefined : value))
+  return JSON.stringify(node, (key, value) => (key === 'span' || key === 'inWords' ? undefined : value))
 }

@@ -173,6 +173,8 @@ export interface IntervalLiteral extends Node {
   kind: 'interval'
   value: Expr
   unit: IntervalUnit
+  /** Written as `INTERVAL n UNIT`. No part of the meaning: only Proton's own layout tells the two apart. */
+  inWords?: true
 }
 export interface In extends Node {
   kind: 'in'

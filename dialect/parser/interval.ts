@@ -118,11 +118,17 @@ export function tryLongInterval(c: Cursor): IntervalLiteral | undefined {
   if (inString && (inString[3] === undefined ? unitAt(c, 1) : unitOf(inString[3])) !== undefined) {
     c.next()
     const unit = inString[3] === undefined ? parseUnit(c) : unitOf(inString[3])!
-    return { kind: 'interval', value: number(inString[2]!, inString[1] === '-'), unit, span: c.span(start) }
+    return {
+      kind: 'interval',
+      value: number(inString[2]!, inString[1] === '-'),
+      unit,
+      inWords: true,
+      span: c.span(start),
+    }
   }
   const value = c.nested(() => parseExpr(c))
   const unit = parseUnit(c)
-  return { kind: 'interval', value, unit, span: c.span(start) }
+  return { kind: 'interval', value, unit, inWords: true, span: c.span(start) }
 }
 
 /** The interval that a clause such as `PERIODIC` asks for. */

@@ -1,4 +1,5 @@
 import type {
+  BinaryOp,
   Expr,
   FrameBound,
   FunctionCall,
@@ -73,7 +74,9 @@ function strength(e: Expr): number {
 /** An expression's text, in brackets if it binds looser than `least`. */
 export function exprText(e: Expr, ctx: PrintContext, least = 0): string {
   const text = bare(e, ctx)
-  return strength(e) < least ? `(${text})` : text
+  // Proton's own layout has brackets around every operator that stands in another one, needed or not.
+  const needed = ctx.asServer && least > LAMBDA && e.kind !== 'interval' ? SUFFIX : least
+  return strength(e) < needed ? `(${text})` : text
 }
 
 export function exprList(list: Expr[], ctx: PrintContext): string {
@@ -88,12 +91,13 @@ function bare(e: Expr, ctx: PrintContext): string {
       if (e.type === 'bool') return e.value ? 'true' : 'false'
       return e.type === 'number' ? e.text : quoteString(e.value)
     case 'column':
-      return e.path.map(quoteName).join('.')
+      return e.path.map((name) => nameIn(name, ctx)).join('.')
     case 'star':
       return starText(e, ctx)
     case 'call':
       return callText(e, ctx)
     case 'binary': {
+      if (ctx.asServer && (e.op === 'and' || e.op === 'or')) return chainText(e, e.op, ctx)
       const level = BINARY[e.op]!
       return `${at(e.left, level)} ${e.op.toUpperCase()} ${at(e.right, level + 1)}`
     }
@@ -111,7 +115,7 @@ function bare(e: Expr, ctx: PrintContext): string {
     }
     case 'lambda': {
       const names = e.params.map(quoteName)
-      return `${names.length === 1 ? names[0] : `(${names.join(', ')})`} -> ${at(e.body, LAMBDA)}`
+      return `${names.length === 1 ? names[0] : `(${names.join(', ')})`} -> ${at(e.body, ctx.asServer ? NOT : LAMBDA)}`
     }
     case 'tuple':
       if (e.items.length === 0) return 'tuple_cast()'
@@ -149,10 +153,26 @@ function bare(e: Expr, ctx: PrintContext): string {
     case 'extract':
       return `EXTRACT(${e.unit.toUpperCase()} FROM ${at(e.expr, LAMBDA)})`
     case 'alias':
-      return `${at(e.expr, LAMBDA)} AS ${quoteName(e.name)}`
+      return `${at(e.expr, LAMBDA)} AS ${nameIn(e.name, ctx)}`
     case 'raw':
       throw refuseRaw()
   }
+}
+
+/** Proton writes these bare, though a string behind them would make a literal of them. */
+const BARE_ON_SERVER = /^(?:date|timestamp)$/i
+
+function nameIn(name: string, ctx: PrintContext): string {
+  return ctx.asServer && BARE_ON_SERVER.test(name) ? name : quoteName(name)
+}
+
+/** `a AND b AND c` is one operator with three operands. */
+function chainText(e: BinaryOp, op: BinaryOp['op'], ctx: PrintContext): string {
+  const operands = (side: Expr): Expr[] =>
+    side.kind === 'binary' && side.op === op ? [...operands(side.left), ...operands(side.right)] : [side]
+  return operands(e)
+    .map((operand) => exprText(operand, ctx, SUFFIX))
+    .join(` ${op.toUpperCase()} `)
 }
 
 export function refuseRaw(): UserError {
@@ -245,7 +265,8 @@ function jsonPathText(e: JsonPath, ctx: PrintContext): string {
 function intervalText(e: IntervalLiteral, ctx: PrintContext): string {
   const negative = e.value.kind === 'unary' && e.value.op === '-'
   const number = e.value.kind === 'unary' && negative ? e.value.expr : e.value
-  if (number.kind === 'literal' && number.type === 'number' && /^\d{1,18}$/.test(number.text)) {
+  const short = !(ctx.asServer && e.inWords)
+  if (short && number.kind === 'literal' && number.type === 'number' && /^\d{1,18}$/.test(number.text)) {
     return `${negative ? '-' : ''}${number.text}${INTERVAL_SUFFIX[e.unit]}`
   }
   const value = e.value.kind === 'literal' ? exprText(e.value, ctx) : `(${exprText(e.value, ctx)})`

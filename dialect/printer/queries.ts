@@ -13,7 +13,7 @@ import type {
   UnionQuery,
 } from '../ast.js'
 import { quoteName, quoteString } from '../text.js'
-import { deeper, layoutList, lineBreak, type PrintContext } from './context.js'
+import { deeper, layoutList, lineBreak, type PrintContext, shallower } from './context.js'
 import { emitText } from './emit.js'
 import { exprList, exprText, functionNameText, orderByText, refuseRaw, windowText } from './expressions.js'
 
@@ -63,13 +63,10 @@ function unionParts(union: UnionQuery, ctx: PrintContext): string[] {
 function selectParts(s: Select, ctx: PrintContext): string[] {
   const parts: string[] = []
   const inner = ctx.pretty ? deeper(ctx) : ctx
-  if (s.with.length > 0)
-    parts.push(
-      `WITH ${layoutList(
-        s.with.map((w) => withText(w, ctx)),
-        ctx,
-      )}`,
-    )
+  if (s.with.length > 0) {
+    const items = s.with.map((w) => withText(w, ctx.asServer ? inner : ctx))
+    parts.push(`WITH ${layoutList(items, ctx)}`)
+  }
   const distinct =
     s.distinct === true ? ' DISTINCT' : s.distinct ? ` DISTINCT ON (${exprList(s.distinct, ctx)})` : ''
   const columns = s.columns.map((e) => exprText(e, inner))
@@ -94,7 +91,10 @@ function selectParts(s: Select, ctx: PrintContext): string[] {
 }
 
 function withText(item: Select['with'][number], ctx: PrintContext): string {
-  if (item.kind === 'cte') return `${quoteName(item.name)} AS ${queryInBrackets(item.query, ctx)}`
+  if (item.kind === 'cte') {
+    const gap = ctx.asServer ? lineBreak(ctx) : ' '
+    return `${quoteName(item.name)} AS${gap}${queryInBrackets(item.query, ctx)}`
+  }
   return `${exprText(item.expr, ctx, 1)} AS ${quoteName(item.name)}`
 }
 
@@ -141,7 +141,8 @@ export function tableText(table: TableExpr, ctx: PrintContext): string {
   switch (table.kind) {
     case 'join': {
       const words = [table.global ? 'GLOBAL' : '', table.join, table.strictness ?? '', 'JOIN'].filter(Boolean)
-      let text = tableText(table.left, ctx) + lineBreak(ctx) + words.join(' ').toUpperCase()
+      const gap = lineBreak(ctx.asServer ? shallower(ctx) : ctx)
+      let text = tableText(table.left, ctx) + gap + words.join(' ').toUpperCase()
       text += ` ${tableText(table.right, ctx)}`
       if (table.using) text += ` USING (${exprList(table.using, ctx)})`
       else if (table.on) text += ` ON ${exprText(table.on, ctx, 1)}`

@@ -10,13 +10,15 @@ type Named = Exclude<CatalogObject, FunctionObject>
 
 const TABLE = `${STORE_DATABASE}.catalog`
 const DEFAULT_DATABASE = 'default'
+/** Proton comes with this database too; as long as it is empty it is not listed. */
+export const QUIET_DATABASE = 'neutron'
 
 /** Objects in memory, each change written to the store before it is seen. */
 export class StoredCatalog implements Catalog {
   readonly #chdb: Chdb
   readonly #objects = new Map<string, Named>()
   readonly #functions = new Map<string, FunctionObject>()
-  readonly #databases = new Set<string>([DEFAULT_DATABASE])
+  readonly #databases = new Set<string>([DEFAULT_DATABASE, QUIET_DATABASE])
   #lastId = 0
   #version = 0
 

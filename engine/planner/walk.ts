@@ -223,7 +223,9 @@ export function visitExpr(expr: Expr, visit: (expr: Expr) => boolean | undefined
   )
 }
 
-/** The tree without spans, as text: equal for equal meaning as written. */
+/** The tree without what only tells how it was written, as text: equal for equal meaning. */
 export function fingerprint(expr: Expr): string {
-  return JSON.stringify(expr, (key, value: unknown) => (key === 'span' ? undefined : value))
+  return JSON.stringify(expr, (key, value: unknown) =>
+    key === 'span' || key === 'inWords' ? undefined : value,
+  )
 }

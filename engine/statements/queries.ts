@@ -52,7 +52,7 @@ export async function explain(
 
 async function explained(statement: Explain, context: QueryContext, deps: StatementDeps): Promise<string[]> {
   const { variant, statement: inner } = statement
-  if (variant === 'syntax') return printStatement(inner, { pretty: true }).split('\n')
+  if (variant === 'syntax') return printStatement(inner, { asServer: true }).split('\n')
   if (variant === 'ast')
     return JSON.stringify(inner, (key, value) => (key === 'span' ? undefined : value), 2).split('\n')
   if (inner.kind !== 'query')

@@ -1,8 +1,11 @@
 /** The text of SHOW CREATE, as Proton lays it out. */
-import type { IndexDef, TtlItem } from '../../dialect/ast.js'
+import type { Expr, IndexDef, TtlItem } from '../../dialect/ast.js'
 import { printExpr, printQuery, printStatement, quoteName } from '../../dialect/index.js'
 import type { CatalogObject, Column, StreamObject } from '../contracts.js'
 import { hideSecrets } from './secrets.js'
+
+const AS_SERVER = { asServer: true }
+const exprText = (expr: Expr): string => printExpr(expr, AS_SERVER)
 
 const TIME_INDEX = 'INDEX _tp_time_index _tp_time TYPE minmax GRANULARITY 2'
 
@@ -16,12 +19,12 @@ export function showCreate(object: CatalogObject): string {
     case 'external_stream':
       return `CREATE EXTERNAL STREAM ${name}\n${columnsText(object.columns)}${settingsLine(Object.entries(shown(object.settings)))}`
     case 'view':
-      return `CREATE VIEW ${name}\n${columnsText(object.columns)} AS\n${printQuery(object.statement.query, { pretty: true })}`
+      return `CREATE VIEW ${name}\n${columnsText(object.columns)} AS\n${printQuery(object.statement.query, AS_SERVER)}`
     case 'materialized_view': {
       const into = object.statement.into
         ? ` INTO ${quoteName(object.target.database)}.${quoteName(object.target.name)}`
         : ''
-      return `CREATE MATERIALIZED VIEW ${name}${into}\n${columnsText(object.columns, [TIME_INDEX])} AS\n${printQuery(object.statement.query, { pretty: true })}`
+      return `CREATE MATERIALIZED VIEW ${name}${into}\n${columnsText(object.columns, [TIME_INDEX])} AS\n${printQuery(object.statement.query, AS_SERVER)}`
     }
     case 'function':
       return hideSecrets(printStatement(object.statement))
@@ -40,14 +43,14 @@ function streamText(stream: StreamObject, name: string): string {
   parts.push(`ENGINE = ${mutable ? 'MutableStream' : 'Stream'}(${stream.shards}, 1, ${sharding})`)
   if (!mutable) {
     parts.push(
-      `PARTITION BY ${statement?.partitionBy ? printExpr(statement.partitionBy) : 'to_YYYYMMDD(_tp_time)'}`,
+      `PARTITION BY ${statement?.partitionBy ? exprText(statement.partitionBy) : 'to_YYYYMMDD(_tp_time)'}`,
     )
   }
   if (keyed) parts.push(`PRIMARY KEY ${keyText}`)
-  else if (statement?.primaryKey) parts.push(`PRIMARY KEY ${printExpr(statement.primaryKey)}`)
+  else if (statement?.primaryKey) parts.push(`PRIMARY KEY ${exprText(statement.primaryKey)}`)
   if (keyed && !mutable) parts.push(`ORDER BY ${keyText}`)
   else if (!keyed)
-    parts.push(`ORDER BY ${statement?.orderBy ? printExpr(statement.orderBy) : 'to_start_of_hour(_tp_time)'}`)
+    parts.push(`ORDER BY ${statement?.orderBy ? exprText(statement.orderBy) : 'to_start_of_hour(_tp_time)'}`)
   if (statement?.ttl && statement.ttl.length > 0) parts.push(`TTL ${statement.ttl.map(ttlText).join(', ')}`)
   parts.push(settingsLine(streamSettings(stream)).trimStart())
   if (statement?.comment) parts.push(`COMMENT ${quoted(statement.comment)}`)
@@ -79,14 +82,14 @@ function columnText(column: Column): string {
 }
 
 function indexText(index: IndexDef): string {
-  const type = index.type ? ` TYPE ${printExpr(index.type)}` : ''
+  const type = index.type ? ` TYPE ${exprText(index.type)}` : ''
   const granularity = index.granularity ? ` GRANULARITY ${index.granularity}` : ''
-  const storing = index.storing ? ` STORING (${index.storing.map((e) => printExpr(e)).join(', ')})` : ''
-  return `INDEX ${quoteName(index.name)} ${printExpr(index.expr)}${index.unique ? ' UNIQUE' : ''}${storing}${type}${granularity}`
+  const storing = index.storing ? ` STORING (${index.storing.map((e) => exprText(e)).join(', ')})` : ''
+  return `INDEX ${quoteName(index.name)} ${exprText(index.expr)}${index.unique ? ' UNIQUE' : ''}${storing}${type}${granularity}`
 }
 
 function ttlText(item: TtlItem): string {
-  return `${printExpr(item.expr)}${item.where ? ` DELETE WHERE ${printExpr(item.where)}` : ''}`
+  return `${exprText(item.expr)}${item.where ? ` DELETE WHERE ${exprText(item.where)}` : ''}`
 }
 
 function settingsLine(settings: [string, string][]): string {

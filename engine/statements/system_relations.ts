@@ -8,6 +8,7 @@ import {
   toClickHouseFunction,
   toClickHouseSetting,
 } from '../../dialect/index.js'
+import { QUIET_DATABASE } from '../catalog/catalog.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
 import { PROTON_VERSION } from '../errors.js'
 import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
@@ -165,10 +166,10 @@ function functions(deps: StatementDeps): Relation {
     const sql = statement.body.language === 'sql'
     return [
       name.name,
-      statement.aggregate ? 1 : 0,
+      0,
       0,
       '',
-      sql ? printStatement(statement) : '',
+      sql ? printStatement(statement, { asServer: true }) : '',
       sql ? 'SQLUserDefined' : 'ExecutableUserDefined',
       '',
     ]
@@ -300,7 +301,10 @@ export async function systemRelation(
     case 'databases':
       return jsonRelation(
         { name: 'string' },
-        deps.catalog.databases().map((database) => [database]),
+        deps.catalog
+          .databases()
+          .filter((database) => database !== QUIET_DATABASE || deps.catalog.list(database).length > 0)
+          .map((database) => [database]),
       )
     case 'tables':
     case 'streams':

@@ -275,15 +275,19 @@ describe('generated trees', () => {
     )
   })
 
-  it('parse(print(query)) is the query, pretty or not', () => {
+  it('parse(print(query)) is the query, pretty, as a server prints it, or on one line', () => {
     fc.assert(
-      fc.property(trees.query, fc.boolean(), (query, pretty) => {
-        const statement = { kind: 'query' as const, query }
-        const printed = printStatement(statement, { pretty })
-        const again = parseStatement(printed)
-        expect(bare(again), printed).toEqual(bare(statement))
-        expect(hashStatement(again)).toBe(hashStatement(statement))
-      }),
+      fc.property(
+        trees.query,
+        fc.constantFrom({}, { pretty: true }, { asServer: true }),
+        (query, options) => {
+          const statement = { kind: 'query' as const, query }
+          const printed = printStatement(statement, options)
+          const again = parseStatement(printed)
+          expect(bare(again), printed).toEqual(bare(statement))
+          expect(hashStatement(again)).toBe(hashStatement(statement))
+        },
+      ),
       { numRuns: 80, seed: 11 },
     )
   })

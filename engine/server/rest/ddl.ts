@@ -3,7 +3,7 @@ import { parseExpression, parseType } from '../../../dialect/index.js'
 import { sqlError } from '../../statements/errors.js'
 import { type RestAnswer, type RestCall, type RestDeps, RestError, readJson } from './router.js'
 
-/** `GET|POST /ddl/streams`, `PATCH|DELETE /ddl/streams/<name>`. */
+/** `GET /ddl/streams[/<database>[/<name>]]`, `POST /ddl/streams`, `PATCH|DELETE /ddl/streams/<name>`. */
 export async function streamDefinitions(call: RestCall, deps: RestDeps): Promise<RestAnswer> {
   try {
     switch (call.method) {
@@ -24,8 +24,15 @@ export async function streamDefinitions(call: RestCall, deps: RestDeps): Promise
 }
 
 function listed(call: RestCall, deps: RestDeps): unknown[] {
-  return deps.statements.catalog.list(call.context.database).flatMap((object) => {
+  const { catalog } = deps.statements
+  const [database = call.context.database, name] = call.name?.split('/') ?? []
+  if (!catalog.databases().includes(database))
+    throw new RestError(81, `Databases ${database} does not exist.`, 404)
+  if (name !== undefined && !catalog.find({ database, name }))
+    throw new RestError(60, `No stream named '${name}' in database '${database}'`, 404)
+  return catalog.list(database).flatMap((object) => {
     if (object.kind === 'stream' && object.owner !== undefined) return []
+    if (name !== undefined && object.name.name !== name) return []
     const stream = object.kind === 'stream' ? object : undefined
     return [
       {

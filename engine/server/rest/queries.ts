@@ -75,7 +75,7 @@ export async function search(call: RestCall, deps: RestDeps): Promise<RestAnswer
 
 export async function format(call: RestCall): Promise<RestAnswer> {
   const { statement } = statementOf(call)
-  return { json: { query: printStatement(statement, { pretty: true }), request_id: call.requestId } }
+  return { json: { query: printStatement(statement, { asServer: true }), request_id: call.requestId } }
 }
 
 /** What a SELECT reads and gives. */
@@ -114,7 +114,7 @@ export async function analyse(call: RestCall, deps: RestDeps): Promise<RestAnswe
         }))
       }),
       result_columns: columns.map((column) => ({ column: column.name, column_type: column.type })),
-      rewritten_query: printStatement({ kind: 'query', query }, { pretty: true }),
+      rewritten_query: printStatement({ kind: 'query', query }, { asServer: true }),
       original_query: text,
       query_type: 'SELECT',
       is_streaming: runtime.isStreaming(query, call.context),

@@ -44,7 +44,7 @@ type Handler = (call: RestCall, deps: RestDeps) => Promise<RestAnswer>
 const RESOURCES: [path: RegExp, methods: string[], handler: Handler][] = [
   [/^ingest\/streams\/([^/]+)$/, ['POST'], ingest],
   [/^ingest\/(?:statuses|streams\/statuses)$/, ['POST'], ingestStatuses],
-  [/^ddl\/streams(?:\/([^/]+))?$/, ['GET', 'POST', 'PATCH', 'DELETE'], streamDefinitions],
+  [/^ddl\/streams(?:\/([^/]+(?:\/[^/]+)?))?$/, ['GET', 'POST', 'PATCH', 'DELETE'], streamDefinitions],
   [/^search$/, ['POST'], search],
   [/^sqlformat$/, ['POST'], format],
   [/^sqlanalyzer$/, ['POST'], analyse],

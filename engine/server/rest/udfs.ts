@@ -36,17 +36,21 @@ function isExternal(fn: FunctionObject): boolean {
 function shown({ name, statement }: FunctionObject): Record<string, unknown> {
   const { body } = statement
   if (body.language === 'sql') return {}
-  const common = {
-    name: name.name,
-    type: body.language,
-    arguments: body.args.map((arg) => ({ name: arg.name, type: printType(arg.type) })),
-    return_type: printType(body.returns),
-    is_aggregation: statement.aggregate,
-  }
+  const args = body.args.map((arg) => ({ name: arg.name, type: printType(arg.type) }))
+  // An aggregate is called with the sign of each row, too.
+  if (statement.aggregate) args.push({ name: '_tp_delta', type: 'int8' })
   // The key of a remote function is a secret: it is kept, not shown.
-  return body.language === 'remote'
-    ? { ...common, url: body.url, auth_method: body.authMethod ?? 'none' }
-    : { ...common, source: body.source }
+  const remote = body.language === 'remote' ? { auth_method: body.authMethod ?? 'none' } : {}
+  return {
+    arguments: args,
+    ...remote,
+    is_aggregation: statement.aggregate,
+    name: name.name,
+    return_type: printType(body.returns),
+    ...(body.language === 'remote' ? {} : { source: body.source }),
+    type: body.language,
+    ...(body.language === 'remote' ? { url: body.url } : {}),
+  }
 }
 
 function definitionOf(json: Record<string, unknown>): CreateFunction {

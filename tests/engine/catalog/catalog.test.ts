@@ -49,7 +49,7 @@ describe('catalog', () => {
     expect(second.list().map((object) => object.name.name)).toEqual(['a', 'b'])
     expect(second.find({ name: 'b' })).toEqual({ ...first.find({ name: 'b' }), statement: expect.anything() })
     expect(second.find({ name: 'b' })?.uuid).toBe(hostile)
-    expect(second.databases()).toEqual(['default', 'other'])
+    expect(second.databases()).toEqual(['default', 'neutron', 'other'])
     expect(second.nextId()).toBe(5)
     expect(() => second.require({ name: 'gone' })).toThrow("Stream default.gone doesn't exist")
   })

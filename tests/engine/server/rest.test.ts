@@ -59,6 +59,44 @@ describe('REST', () => {
     await engine.rest('DELETE', `/proton/v1/ddl/streams/${encodeURIComponent('odd`; DROP STREAM y')}`)
   })
 
+  it('lists streams by database and name', async () => {
+    await engine.run('CREATE STREAM listed (i int)')
+    const list = (path: string) => engine.rest('GET', `/proton/v1/ddl/streams/${path}`)
+    expect((await list('default/listed')).json.data).toMatchObject([{ name: 'listed', engine: 'Stream' }])
+    expect((await list('neutron')).json.data).toEqual([])
+    expect(await list('nowhere')).toMatchObject({
+      status: 404,
+      json: { code: 81, error_msg: 'Databases nowhere does not exist.' },
+    })
+    expect(await list('neutron/listed')).toMatchObject({
+      status: 404,
+      json: { code: 60, error_msg: "No stream named 'listed' in database 'neutron'" },
+    })
+  })
+
+  it('lays a statement out as Proton does', async () => {
+    const query =
+      "with t as (select a from s) select max(timestamp) as m from hop(t, timestamp, interval 1 second, 5s) as h join table(u) as v on h.a = v.a where a = 1 or b > 2 or c + d * 2 = 3 and x like 'y' group by window_start"
+    expect((await engine.rest('POST', '/proton/v1/sqlformat', { query })).json.query).toBe(
+      `WITH t AS
+  (
+    SELECT
+      a
+    FROM
+      s
+  )
+SELECT
+  max(timestamp) AS m
+FROM
+  hop(t, timestamp, INTERVAL 1 SECOND, 5s) AS h
+INNER JOIN table(u) AS v ON h.a = v.a
+WHERE
+  (a = 1) OR (b > 2) OR (((c + (d * 2)) = 3) AND (x LIKE 'y'))
+GROUP BY
+  window_start`,
+    )
+  })
+
   it('searches by pages, formats, analyses', async () => {
     const search = await engine.rest('POST', '/proton/v1/search', {
       query: 'SELECT number AS n FROM numbers(100) ORDER BY n',
