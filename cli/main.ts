@@ -18,12 +18,14 @@ function version(): string {
 const program = addGlobalOptions(
   new Command('tpctl')
     .description('Deploy, feed, test and watch streaming SQL pipelines on Timeplus and Proton.')
-    .version(version())
     .showHelpAfterError('(add --help for the options)')
     .showSuggestionAfterError()
     .exitOverride(),
 )
 for (const register of COMMANDS) register(program)
+// Behind a command, --version is that command's: `bootstrap --install --version 1.6.1`.
+const names = new Set(program.commands.map((command) => command.name()))
+if (!process.argv.slice(2).some((argument) => names.has(argument))) program.version(version())
 
 // A reader that goes away (`tpctl tail … | head`) is not an error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -13,6 +13,7 @@ import { registerSql } from './sql.js'
 import { registerStatus } from './status.js'
 import { registerTail } from './tail.js'
 import { registerUdf } from './udf.js'
+import { registerUninstall } from './uninstall.js'
 import { registerUp } from './up.js'
 
 /** In the order in which help shows them. */
@@ -26,6 +27,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerBootstrap,
   registerRender,
   registerDestroy,
+  registerUninstall,
   registerFeedTokens,
   registerFeedTrending,
   registerUdf,

@@ -196,7 +196,8 @@ export function killDaemon(files: DaemonFiles): void {
   rmSync(files.ready, { force: true })
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this number exists. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
