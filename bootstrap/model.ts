@@ -114,9 +114,11 @@ export interface Change {
   /** Somebody else's hand: what the engine holds is not what was applied, or tpctl did not make it. */
   drift: boolean
   source?: string
-  /** Canonical SQL, secrets hidden: as it was applied, as it is to be, and with drift as the engine has it. */
+  /** Canonical SQL, secrets hidden: as it was applied, and as it is to be. */
   before?: string
   after?: string
+  /** With drift: what the engine showed after the last apply, if that was kept, and what it shows now. */
+  known?: string
   found?: string
   cost: Cost
   /** Views that stand on it and must follow, in the order in which they do. */

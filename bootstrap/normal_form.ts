@@ -166,3 +166,12 @@ function sorted(settings: Setting[]): Setting[] {
     )
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
+
+/** A text of this project or its ledger, laid out for people. */
+export function laidOut(sql: string): string {
+  try {
+    return printStatement(parseStatement(sql), { pretty: true })
+  } catch {
+    return sql
+  }
+}

@@ -55,6 +55,7 @@ function changeOf(
     source,
     before: entry?.sql,
     after: deployment.secrets.redact(object.sql),
+    known: verdict.known,
     found: found === undefined ? undefined : deployment.secrets.redact(found),
     cost: {},
     downstream: verdict.followedBy ?? [],

@@ -29,7 +29,8 @@ export function judge(
   if (hasDrifted(entry, there, deployment)) {
     const also = changed ? ', and its SQL changed' : ''
     const why = `the engine shows something else than after the last apply${also}`
-    return byHand(object, there, why, deployment)
+    const known = entry.shown === '' ? undefined : normalText(entry.shown, deployment.database)
+    return { ...byHand(object, there, why, deployment), known }
   }
   if (!changed) return { action: 'unchanged', risk: 'safe', reason: 'as applied' }
   return changing(object, readText(entry.sql), 'its SQL changed', deployment)

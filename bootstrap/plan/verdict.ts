@@ -7,7 +7,8 @@ export interface Verdict {
   risk: Risk
   reason: string
   drift?: boolean
-  /** With drift: what the engine has. */
+  /** With drift: what the engine showed after the last apply, and shows now. */
+  known?: string
   found?: string
   /** To be run on the object as it is, instead of dropping and creating it. */
   statements?: string[]

@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
-import { applyPlan } from '../../bootstrap/apply.js'
-import { compile } from '../../bootstrap/compile.js'
-import { readLive } from '../../bootstrap/live.js'
-import { planDeployment } from '../../bootstrap/plan.js'
+import { adopt } from '../../bootstrap/adopt.js'
 import { ensureTopics } from '../../bootstrap/topics.js'
 import { action } from '../context.js'
-import { applyReporter, planJson, showPlan } from '../deployment_view.js'
+import { type Planned, withPlan } from '../deployment.js'
+import { showPlan } from '../deployment_view.js'
 import { type InstallFlags, installTarget, withInstallFlags } from '../install/flags.js'
-import { openProject } from '../target.js'
+import { showAdopted } from './adopt.js'
+import { carryOut } from './apply.js'
 
 interface BootstrapOptions extends InstallFlags {
   allowDestructive?: boolean
   overwriteDrift?: boolean
+  adopt?: boolean
 }
 
 export function registerBootstrap(program: Command): void {
@@ -22,32 +22,27 @@ export function registerBootstrap(program: Command): void {
     )
     .option('--allow-destructive', 'go on where stored rows or the state of views are lost')
     .option('--overwrite-drift', 'go on where somebody else changed the target: undo that')
+    .option('--adopt', 'keep what somebody else changed in the target, and go on from there')
   withInstallFlags(command).action(
     action<BootstrapOptions, []>(async (context, options) => {
       const { output, signal } = context
       const installed = await installTarget(context, options)
-      const { project, client } = await openProject(context, { start: true })
-      try {
-        const deployment = compile(project)
-        const topics = await ensureTopics(project.target.brokers, deployment.topics)
+      const topics: string[] = []
+      const prepare = async (project: Planned['project'], { topics: wanted }: Planned['deployment']) => {
+        topics.push(...(await ensureTopics(project.target.brokers, wanted)))
         for (const topic of topics) output.line(`created topic ${topic}`)
-        const live = await readLive(client, deployment.objects, signal)
-        const plan = planDeployment(deployment, live)
-        showPlan(output, plan, options)
-        if (plan.empty) {
-          output.result({ ...planJson(plan), topics, applied: false, installed })
-          return
-        }
-        output.line()
-        const summary = await applyPlan(plan, client, { ...options, signal }, applyReporter(output))
-        output.line()
-        output.line(
-          `Deployed ${project.config.name} to ${project.target.name} in ${(summary.ms / 1000).toFixed(1)} s.`,
-        )
-        output.result({ ...planJson(plan), topics, applied: true, summary, installed })
-      } finally {
-        await client.close()
       }
+      await withPlan(context, { start: true, prepare }, async (found) => {
+        let planned = found
+        if (options.adopt && found.plan.drifted) {
+          const { plan, deployment, live, client } = found
+          showAdopted(output, await adopt(plan, deployment, live, client, [], signal))
+          planned = await found.again()
+        }
+        showPlan(output, planned.plan, options)
+        const summary = await carryOut(context, planned, options)
+        output.result({ ...planned.document, topics, applied: summary !== undefined, summary, installed })
+      })
     }),
   )
 }

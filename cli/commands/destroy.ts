@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { compile } from '../../bootstrap/compile.js'
 import { destroy, planDestroy } from '../../bootstrap/destroy.js'
 import { action } from '../context.js'
-import { applyReporter, planJson, showPlan } from '../deployment_view.js'
+import { applyReporter, showPlan } from '../deployment_view.js'
 import { openProject } from '../target.js'
 
 export function registerDestroy(program: Command): void {
@@ -23,7 +23,7 @@ export function registerDestroy(program: Command): void {
             { allowDestructive: options.allowDestructive, signal },
             applyReporter(output),
           )
-          output.result({ ...planJson(plan), summary })
+          output.result({ project: plan.project, edition: plan.edition, changes: plan.changes, summary })
         } finally {
           await client.close()
         }

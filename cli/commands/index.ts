@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import { registerAdopt } from './adopt.js'
+import { registerApply } from './apply.js'
 import { registerBootstrap } from './bootstrap.js'
 import { registerDemo } from './demo.js'
 import { registerDestroy } from './destroy.js'
@@ -25,6 +27,8 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerDoctor,
   registerPlan,
   registerBootstrap,
+  registerApply,
+  registerAdopt,
   registerRender,
   registerDestroy,
   registerUninstall,

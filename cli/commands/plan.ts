@@ -1,30 +1,33 @@
+import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { compile } from '../../bootstrap/compile.js'
-import { readLive } from '../../bootstrap/live.js'
-import { planDeployment } from '../../bootstrap/plan.js'
 import { action } from '../context.js'
-import { planJson, showPlan } from '../deployment_view.js'
+import { withPlan } from '../deployment.js'
+import { showPlan } from '../deployment_view.js'
 import { EXIT } from '../exit.js'
-import { openProject } from '../target.js'
+
+interface PlanOptions {
+  detailedExitcode?: boolean
+  out?: string
+}
 
 export function registerPlan(program: Command): void {
   program
     .command('plan')
-    .description('show what bootstrap would do, and why; changes nothing')
+    .description('show what bootstrap would do, how and why, with the differences in SQL; changes nothing')
     .option('--detailed-exitcode', 'exit code 3 when there is something to do')
+    .option('--out <file>', 'write the plan to a file, for `tpctl apply`')
     .action(
-      action<{ detailedExitcode?: boolean }, []>(async (context, options) => {
-        const { project, client } = await openProject(context)
-        try {
-          const deployment = compile(project)
-          const live = await readLive(client, deployment.objects, context.signal)
-          const plan = planDeployment(deployment, live)
-          showPlan(context.output, plan)
-          context.output.result(planJson(plan))
+      action<PlanOptions, []>(async (context, options) =>
+        withPlan(context, {}, async ({ plan, document }) => {
+          const { output } = context
+          showPlan(output, plan, { diff: true })
+          if (options.out !== undefined) {
+            await writeFile(options.out, `${JSON.stringify(document, null, 2)}\n`)
+            output.line(`Written to ${options.out}; carry it out with: tpctl apply ${options.out}`)
+          }
+          output.result(document)
           return options.detailedExitcode && !plan.empty ? EXIT.changes : EXIT.ok
-        } finally {
-          await client.close()
-        }
-      }),
+        }),
+      ),
     )
 }

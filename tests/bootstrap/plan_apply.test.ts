@@ -1,44 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type ApplyEvent, applyPlan } from '../../bootstrap/apply.js'
-import { compile } from '../../bootstrap/compile.js'
 import { destroy, planDestroy } from '../../bootstrap/destroy.js'
-import { readLive } from '../../bootstrap/live.js'
-import type { Plan } from '../../bootstrap/model.js'
-import { planDeployment } from '../../bootstrap/plan.js'
-import { loadProject } from '../../bootstrap/project.js'
 import { ProtonError } from '../../driver/index.js'
+import { actions, deploy, deploymentOf, planOf } from './deploying.js'
 import { FakeEngine } from './fake_engine.js'
-import { PIPELINE, projectFolder } from './project_folder.js'
-
-async function deploymentOf(files: Record<string, string>, env: Record<string, string> = {}) {
-  return compile(await loadProject(await projectFolder(files), { env }))
-}
-
-async function planOf(
-  files: Record<string, string>,
-  engine: FakeEngine,
-  env?: Record<string, string>,
-): Promise<Plan> {
-  const deployment = await deploymentOf(files, env)
-  return planDeployment(deployment, await readLive(engine.client, deployment.objects))
-}
-
-async function deploy(
-  files: Record<string, string>,
-  engine: FakeEngine,
-  allowDestructive = false,
-): Promise<Plan> {
-  const plan = await planOf(files, engine)
-  await applyPlan(plan, engine.client, { allowDestructive })
-  return plan
-}
-
-const actions = (plan: Plan) =>
-  Object.fromEntries(
-    plan.changes
-      .filter(({ action }) => action !== 'unchanged')
-      .map(({ key, action, risk }) => [key, `${action} ${risk}`]),
-  )
+import { PIPELINE } from './project_folder.js'
 
 describe('a first apply', () => {
   it('creates everything in order, and leaves nothing to do', async () => {

@@ -1,0 +1,50 @@
+import { compile } from '../bootstrap/compile.js'
+import { withCosts } from '../bootstrap/costs.js'
+import { readLive } from '../bootstrap/live.js'
+import type { Deployment, Live, Plan } from '../bootstrap/model.js'
+import { planDeployment } from '../bootstrap/plan.js'
+import { type PlanDocument, planDocument } from '../bootstrap/plan_document.js'
+import type { Project } from '../bootstrap/project.js'
+import type { ProtonClient } from '../driver/index.js'
+import type { Context } from './context.js'
+import { openProject, type TargetOptions } from './target.js'
+
+/** A project compiled for its target, what the target holds, and what follows from both. */
+export interface Planned {
+  project: Project
+  client: ProtonClient
+  deployment: Deployment
+  live: Live
+  plan: Plan
+  document: PlanDocument
+  /** The same after something was changed in the target. */
+  again(): Promise<Planned>
+}
+
+export interface PlanningOptions extends TargetOptions {
+  /** Before the target is looked at. */
+  prepare?(project: Project, deployment: Deployment): Promise<void>
+}
+
+/** Opens the project, plans, hands both to `body`, and closes the connection. */
+export async function withPlan<T>(
+  context: Context,
+  options: PlanningOptions,
+  body: (planned: Planned) => Promise<T>,
+): Promise<T> {
+  const { project, client } = await openProject(context, options)
+  try {
+    const deployment = compile(project)
+    await options.prepare?.(project, deployment)
+    const planned = async (): Promise<Planned> => {
+      const live = await readLive(client, deployment.objects, context.signal)
+      const bare = planDeployment(deployment, live)
+      const plan = await withCosts(bare, deployment, live, client, context.signal)
+      const document = planDocument(plan, deployment, live, project.target.name)
+      return { project, client, deployment, live, plan, document, again: planned }
+    }
+    return await body(await planned())
+  } finally {
+    await client.close()
+  }
+}
