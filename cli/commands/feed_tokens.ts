@@ -4,12 +4,13 @@ import { UserError } from '../../dialect/user_error.js'
 import { type FeedTokensSummary, feedTokens, type TokenList, type TokenSource } from '../../scripts/index.js'
 import { action, type Context } from '../context.js'
 import { stateFiles } from '../embedded/lifecycle.js'
+import { type FeedMetrics, feedMetrics, type MetricsFlag, withMetricsPort } from '../feed_metrics.js'
 import { parseDuration } from '../options.js'
 import { openTarget } from '../target.js'
 
 const LISTS = ['strict', 'all', 'banned'] as const
 
-interface FeedTokensOptions {
+interface FeedTokensOptions extends MetricsFlag {
   list: TokenList | 'every'
   source?: TokenSource
   file?: string
@@ -20,7 +21,7 @@ interface FeedTokensOptions {
 }
 
 export function registerFeedTokens(program: Command): void {
-  program
+  const command = program
     .command('feed-tokens')
     .description('bring token lists into the pipeline; unchanged tokens are not written again')
     .addOption(new Option('--list <list>', 'which list').choices([...LISTS, 'every']).default('every'))
@@ -38,26 +39,31 @@ export function registerFeedTokens(program: Command): void {
       '--rejects <path>',
       'where refused records go (default: rejects/<list>.ndjson in the state folder)',
     )
-    .action(
-      action<FeedTokensOptions, []>(async (context, options) => {
-        if (options.list === 'every' && (options.file !== undefined || options.url !== undefined)) {
-          throw new UserError('USAGE', 'A file or URL holds one list: say which.', {
-            suggestion: 'Add --list strict, --list all or --list banned.',
-          })
-        }
-        const { client } = await openTarget(context, { start: true })
-        try {
-          const lists = options.list === 'every' ? LISTS : [options.list]
-          const runs = lists.map((list) => () => feedList(context, client, list, options))
-          // A watch never ends by itself: the lists are watched side by side, and fed one after the other otherwise.
-          const summaries =
-            options.watch === undefined ? await inOrder(runs) : await Promise.all(runs.map((run) => run()))
-          context.output.result(options.list === 'every' ? { lists: summaries } : summaries[0])
-        } finally {
-          await client.close()
-        }
-      }),
-    )
+  withMetricsPort(command).action(
+    action<FeedTokensOptions, []>(async (context, options) => {
+      if (options.list === 'every' && (options.file !== undefined || options.url !== undefined)) {
+        throw new UserError('USAGE', 'A file or URL holds one list: say which.', {
+          suggestion: 'Add --list strict, --list all or --list banned.',
+        })
+      }
+      const { client } = await openTarget(context, { start: true })
+      const metrics = await feedMetrics(options).catch(async (error: unknown) => {
+        await client.close()
+        throw error
+      })
+      try {
+        const lists = options.list === 'every' ? LISTS : [options.list]
+        const runs = lists.map((list) => () => feedList(context, client, list, options, metrics))
+        // A watch never ends by itself: the lists are watched side by side, and fed one after the other otherwise.
+        const summaries =
+          options.watch === undefined ? await inOrder(runs) : await Promise.all(runs.map((run) => run()))
+        context.output.result(options.list === 'every' ? { lists: summaries } : summaries[0])
+      } finally {
+        await metrics.close()
+        await client.close()
+      }
+    }),
+  )
 }
 
 async function inOrder<T>(runs: (() => Promise<T>)[]): Promise<T[]> {
@@ -71,6 +77,7 @@ async function feedList(
   client: Parameters<typeof feedTokens>[0]['client'],
   list: TokenList,
   options: FeedTokensOptions,
+  metrics: FeedMetrics,
 ): Promise<FeedTokensSummary> {
   const { output } = context
   const source =
@@ -89,7 +96,10 @@ async function feedList(
       watchMs: options.watch,
       rejectsFile,
       signal: context.signal,
-      progress: ({ fetched }) => bar.update(fetched),
+      progress: (progress) => {
+        metrics.progress(list, progress)
+        bar.update(progress.fetched)
+      },
       http: {
         onWait: (reason, ms) => {
           if (reason !== waiting) output.note(`${reason} Waiting ${Math.ceil(ms / 1000)} s.`)
@@ -97,11 +107,18 @@ async function feedList(
         },
       },
       onRun: (outcome) => {
-        if ('summary' in outcome) showSummary(context, outcome.summary, rejectsFile)
-        else output.failure(outcome.error, context.debug)
+        if ('summary' in outcome) {
+          metrics.progress(list, outcome.summary)
+          showSummary(context, outcome.summary, rejectsFile)
+        } else output.failure(outcome.error, context.debug)
+        metrics.finished(list, 'summary' in outcome ? 'ok' : 'failed')
       },
     })
-    if (options.watch === undefined) showSummary(context, summary, rejectsFile)
+    if (options.watch === undefined) {
+      metrics.progress(list, summary)
+      metrics.finished(list, 'ok')
+      showSummary(context, summary, rejectsFile)
+    }
     return summary
   } finally {
     bar.stop()

@@ -4,9 +4,10 @@ import { loadProject } from '../../bootstrap/project.js'
 import { type FeedTrendingSummary, feedTrending, type TrendingSourceName } from '../../scripts/index.js'
 import { action } from '../context.js'
 import { stateFiles } from '../embedded/lifecycle.js'
+import { feedMetrics, type MetricsFlag, withMetricsPort } from '../feed_metrics.js'
 import { openTarget } from '../target.js'
 
-interface FeedTrendingOptions {
+interface FeedTrendingOptions extends MetricsFlag {
   source?: TrendingSourceName
   file?: string
   speed: number | 'max'
@@ -17,7 +18,7 @@ interface FeedTrendingOptions {
 }
 
 export function registerFeedTrending(program: Command): void {
-  program
+  const command = program
     .command('feed-trending')
     .description('send scans of trending tokens to the topic: every five minutes, or recorded ones')
     .addOption(
@@ -39,52 +40,60 @@ export function registerFeedTrending(program: Command): void {
     .addOption(
       new Option('--interval <interval>', 'BirdEye: span of the ranking').choices(['1h', '4h', '24h']),
     )
-    .action(
-      action<FeedTrendingOptions, []>(async (context, options) => {
-        const { output, signal } = context
-        const { target, client } = await openTarget(context, { start: true })
-        await client.close()
-        const project = await loadProject(context.projectDir, { target: context.target })
-        const topic = options.topic ?? project.topics[0]?.name ?? 'trending_5m'
-        const partitions = project.topics.find(({ name }) => name === topic)?.partitions
-        const bar = output.progress('sending')
-        let waiting = ''
-        let summary: FeedTrendingSummary
-        try {
-          summary = await feedTrending({
-            source: options.source ?? (options.file === undefined ? 'jupiter' : 'replay'),
-            file: options.file,
-            speed: options.speed,
-            once: options.once,
-            interval: options.interval,
-            topic,
-            partitions,
-            brokers: target.brokers.split(','),
-            rejectsFile: resolve(join(stateFiles(context.stateDir).rejects, 'trending.ndjson')),
-            signal,
-            progress: ({ written }) => bar.update(written),
-            http: {
-              onWait: (reason, ms) => output.note(`${reason} Waiting ${Math.ceil(ms / 1000)} s.`),
-            },
-            onError: (error) => output.failure(error, context.debug),
-            onWait: (reason) => {
-              if (reason !== waiting) output.note(reason)
-              waiting = reason
-            },
-          })
-        } finally {
-          bar.stop()
-        }
-        const { scans, fetched, rejected, duplicates, written } = summary
-        output.line(
-          `${summary.source} → ${topic}: ${scans} scans, ${fetched} fetched, ${rejected} rejected, ${duplicates} duplicates, ${written} written`,
-        )
-        for (const warning of summary.warnings) output.note(`warning: ${warning}`)
-        if (summary.interrupted)
-          output.note('Interrupted. The same command again goes on: what is in the topic already is skipped.')
-        output.result(summary)
-      }),
-    )
+  withMetricsPort(command).action(
+    action<FeedTrendingOptions, []>(async (context, options) => {
+      const { output, signal } = context
+      const { target, client } = await openTarget(context, { start: true })
+      await client.close()
+      const project = await loadProject(context.projectDir, { target: context.target })
+      const topic = options.topic ?? project.topics[0]?.name ?? 'trending_5m'
+      const partitions = project.topics.find(({ name }) => name === topic)?.partitions
+      const metrics = await feedMetrics(options)
+      const bar = output.progress('sending')
+      let waiting = ''
+      let summary: FeedTrendingSummary
+      try {
+        summary = await feedTrending({
+          source: options.source ?? (options.file === undefined ? 'jupiter' : 'replay'),
+          file: options.file,
+          speed: options.speed,
+          once: options.once,
+          interval: options.interval,
+          topic,
+          partitions,
+          brokers: target.brokers.split(','),
+          rejectsFile: resolve(join(stateFiles(context.stateDir).rejects, 'trending.ndjson')),
+          signal,
+          progress: (progress) => {
+            metrics.progress(topic, progress)
+            bar.update(progress.written)
+          },
+          http: {
+            onWait: (reason, ms) => output.note(`${reason} Waiting ${Math.ceil(ms / 1000)} s.`),
+          },
+          onError: (error) => {
+            metrics.missed(topic)
+            output.failure(error, context.debug)
+          },
+          onWait: (reason) => {
+            if (reason !== waiting) output.note(reason)
+            waiting = reason
+          },
+        })
+      } finally {
+        bar.stop()
+        await metrics.close()
+      }
+      const { scans, fetched, rejected, duplicates, written } = summary
+      output.line(
+        `${summary.source} → ${topic}: ${scans} scans, ${fetched} fetched, ${rejected} rejected, ${duplicates} duplicates, ${written} written`,
+      )
+      for (const warning of summary.warnings) output.note(`warning: ${warning}`)
+      if (summary.interrupted)
+        output.note('Interrupted. The same command again goes on: what is in the topic already is skipped.')
+      output.result(summary)
+    }),
+  )
 }
 
 function parseSpeed(text: string): number | 'max' {

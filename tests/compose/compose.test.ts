@@ -30,15 +30,24 @@ const jobs = new Set(['bootstrap', 'bootstrap-enterprise'])
 describe('docker-compose.yml', () => {
   it('has the broker, the engines, the gateway and the one-shot jobs', () => {
     expect(Object.keys(compose.services).sort()).toEqual(
-      ['bootstrap', 'bootstrap-enterprise', 'gateway', 'proton', 'redpanda', 'timeplus'].sort(),
+      [
+        ...['bootstrap', 'bootstrap-enterprise', 'gateway', 'proton', 'redpanda', 'timeplus'],
+        ...['grafana', 'prometheus'],
+      ].sort(),
     )
     for (const job of jobs) expect(compose.services[job]!.restart, job).toBe('no')
   })
 
-  it('keeps Timeplus Enterprise in a profile of its own, and nothing else', () => {
-    const profiled = services.filter(([, service]) => service.profiles).map(([name]) => name)
-    expect(profiled.sort()).toEqual(['bootstrap-enterprise', 'timeplus'])
-    for (const name of profiled) expect(compose.services[name]!.profiles).toEqual(['enterprise'])
+  it('keeps Timeplus Enterprise and the dashboards in profiles of their own, and nothing else', () => {
+    const profiles = Object.fromEntries(
+      services.filter(([, service]) => service.profiles).map(([name, service]) => [name, service.profiles]),
+    )
+    expect(profiles).toEqual({
+      timeplus: ['enterprise'],
+      'bootstrap-enterprise': ['enterprise'],
+      prometheus: ['observability'],
+      grafana: ['observability'],
+    })
   })
 
   it.each(services)('%s: the image is pinned to a version', (_name, { image }) => {
