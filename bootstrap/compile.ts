@@ -1,6 +1,7 @@
 import type { QualifiedName, Statement } from '../dialect/index.js'
 import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
 import type { Edition } from './config.js'
+import { editionsOf } from './directives.js'
 import { dependencyOrder, nearestName } from './graph.js'
 import { traitsOf } from './kinds.js'
 import { lowered } from './lowered.js'
@@ -24,13 +25,13 @@ interface Declared {
 
 /**
  * Turns a project into what must be created on an edition, in order. Pure.
- * @throws UserError SQL_SYNTAX, PROJECT_STATEMENT, PROJECT_DUPLICATE, PROJECT_UNKNOWN_NAME, PROJECT_CYCLE, and what
- *   lowering refuses; all with file, line and column
+ * @throws UserError SQL_SYNTAX, PROJECT_STATEMENT, PROJECT_DUPLICATE, PROJECT_UNKNOWN_NAME, PROJECT_CYCLE,
+ *   PROJECT_DIRECTIVE, and what lowering refuses; all with file, line and column
  */
 export function compile(project: Project, edition: Edition = project.target.edition): Deployment {
   const declared = [
     ...project.functions.map((rendered) => declareFunction(rendered)),
-    ...project.files.flatMap(declareFile),
+    ...project.files.filter((file) => editionsOf(file).includes(edition)).flatMap(declareFile),
   ]
   const byKey = uniqueByKey(declared)
   const graph = new Map(declared.map((one) => [one.key, resolveNeeds(one, byKey, project)]))

@@ -1,4 +1,4 @@
-import type { Emit, Expr, Query, Select, Statement } from '../ast.js'
+import type { Emit, Expr, Join, Query, Select, Statement } from '../ast.js'
 import { rewrite, visit } from '../walk.js'
 import type { Lowering } from './support.js'
 
@@ -17,6 +17,10 @@ function refuse16(statement: Statement, low: Lowering): void {
       if (e.kind === 'column' && e.path.at(-1) === '_tp_message_headers') {
         low.refuse('_tp_message_headers', 'put the value into the message, 1.6.11 brings the column')
       }
+      if (e.kind === 'call') {
+        const instead = NEWER_FUNCTIONS[e.name.toLowerCase()]
+        if (instead !== undefined) low.refuse(`function ${e.name}()`, instead)
+      }
       if (e.kind === 'parameter' && statement.kind === 'create_view') {
         low.refuse('views with parameters', 'write the value, or filter where the view is read')
       }
@@ -26,6 +30,9 @@ function refuse16(statement: Statement, low: Lowering): void {
       if (t.kind === 'table' && t.args) {
         low.refuse('views with parameters', 'write the value, or filter where the view is read')
       }
+      if (t.kind === 'table_function' && NEWER_TABLE_FUNCTIONS[t.name.toLowerCase()] !== undefined)
+        low.refuse(`table function ${t.name}()`, NEWER_TABLE_FUNCTIONS[t.name.toLowerCase()]!)
+      if (t.kind === 'join' && statement.kind === 'create_materialized_view') refuseJoin16(t, low)
       return undefined
     },
     query: (q) => {
@@ -33,6 +40,39 @@ function refuse16(statement: Statement, low: Lowering): void {
       return undefined
     },
   })
+}
+
+/** Functions that came after 1.6.1, and what comes nearest. */
+const NEWER_FUNCTIONS: Record<string, string> = {
+  avg_time_weighted: 'weigh in the query: sum(x * duration) / sum(duration)',
+  median_time_weighted: 'use quantile_exact_weighted',
+  generate_ulid: 'use uuid()',
+  generate_uuidv7: 'use uuid()',
+  group_array_last: 'use group_array and array_slice',
+  group_array_sorted: 'use array_sort(group_array(x))',
+  group_concat: "use array_string_concat(group_array(x), ',')",
+  json_array_length: 'use length(json_extract_array_raw(x))',
+  json_cast: 'cast with ::json',
+  json_encode: 'use to_json_string',
+  json_merge_patch: 'build the object from its parts',
+  largest_triangle_three_buckets: 'take samples with quantiles or a JavaScript aggregate',
+  lttb: 'take samples with quantiles or a JavaScript aggregate',
+  map_from_arrays: 'build it in a JavaScript function, or keep two arrays',
+}
+const NEWER_TABLE_FUNCTIONS: Record<string, string> = {
+  rowify: 'leave it out: rows come in blocks',
+  kafka: 'create an external stream',
+}
+
+/** Materialized views are streaming, so their joins are; joins of `table()`s only are refused by the engine itself. */
+function refuseJoin16(join: Join, low: Lowering): void {
+  if (join.join === 'full' || join.join === 'right' || join.join === 'cross')
+    low.refuse(`streaming ${join.join.toUpperCase()} JOIN`, 'use LEFT or INNER JOIN, and UNION for the rest')
+  if (join.strictness === 'anti' || join.strictness === 'semi')
+    low.refuse(
+      `streaming ${join.strictness.toUpperCase()} JOIN`,
+      'use LEFT JOIN and look whether the right side is the default',
+    )
 }
 
 function expr16(e: Expr): Expr {

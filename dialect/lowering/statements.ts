@@ -1,4 +1,4 @@
-import type { ColumnDef, Drop, Show, Statement } from '../ast.js'
+import type { ColumnDef, CreateFunction, Drop, IndexDef, Setting, Show, Statement } from '../ast.js'
 import { lowerMutableStream } from './mutable.js'
 import type { Lowering } from './support.js'
 
@@ -7,6 +7,7 @@ export function lowerStatement(s: Statement, low: Lowering): Statement {
   const mutable = s.kind === 'create_stream' && s.mutable && !low.hasMutableStreams
   const statement = mutable ? lowerMutableStream(s, low) : s
   if (low.edition !== 'embedded' && statement.kind === 'drop') return lowerDrop(statement)
+  if (low.edition === 'embedded') return lowerEmbedded(statement, low)
   if (low.edition === 'oss-3') return lower3(statement, low)
   return low.is16 ? lower16(statement, low) : statement
 }
@@ -15,6 +16,27 @@ export function lowerStatement(s: Statement, low: Lowering): Statement {
 function lowerDrop(s: Drop): Drop {
   if (s.object === 'materialized_view') return { ...s, object: 'view' }
   return s.object === 'external_stream' || s.object === 'random_stream' ? { ...s, object: 'stream' } : s
+}
+
+/** What the local engine cannot do; the rest it takes as Enterprise does. */
+function lowerEmbedded(s: Statement, low: Lowering): Statement {
+  switch (s.kind) {
+    case 'create_function':
+      if (s.body.language === 'python')
+        low.refuse(`Python functions (${s.name.name})`, 'write it in JavaScript, or as a REMOTE FUNCTION')
+      return s
+    case 'create_external_stream':
+      refuseType(s.settings, EXTERNAL_STREAMS_EMBEDDED, 'external streams', low)
+      return s
+    case 'create_external_table':
+      return low.refuse(`external tables (${s.name.name})`, 'write into a stream, or into a Kafka topic')
+    case 'create_materialized_view':
+      if (s.scheduled)
+        low.refuse(`scheduled materialized views (${s.name.name})`, 'use a task, or leave SCHEDULED out')
+      return s
+    default:
+      return s
+  }
 }
 
 function lower3(s: Statement, low: Lowering): Statement {
@@ -38,17 +60,19 @@ function lower16(s: Statement, low: Lowering): Statement {
     case 'create_named_collection':
       return low.refuse(`named collections (${s.name.name})`, 'write the settings into each statement')
     case 'create_function':
-      if (s.body.language === 'python') {
-        low.refuse(`Python functions (${s.name.name})`, 'write it in JavaScript, or as a REMOTE FUNCTION')
-      }
-      return s
+      return lowerFunction16(s, low)
+    case 'create_format_schema':
+      return withoutComment(s, 'a format schema', low)
     case 'create_stream':
       refuseColumns(s.columns, low)
+      refuseIndexes(s.indexes, low)
       return s
     case 'create_external_stream':
       refuseColumns(s.columns, low)
+      refuseType(s.settings, EXTERNAL_STREAMS_16, 'external streams', low)
       return { ...s, columns: withoutMessageKey(s.columns, low) }
     case 'create_external_table': {
+      refuseType(s.settings, EXTERNAL_TABLES_16, 'external tables', low)
       if (s.columns.length === 0) return s
       low.note(
         'COLUMNS_DROPPED',
@@ -76,6 +100,55 @@ function lower16(s: Statement, low: Lowering): Statement {
     default:
       return s
   }
+}
+
+function lowerFunction16(s: CreateFunction, low: Lowering): Statement {
+  if (s.body.language === 'python')
+    low.refuse(`Python functions (${s.name.name})`, 'write it in JavaScript, or as a REMOTE FUNCTION')
+  if (s.settings?.length) low.refuse(`settings of functions (${s.name.name})`, 'leave them out')
+  return withoutComment(s, 'a function', low)
+}
+
+/** Comments say nothing to the engine: where its parser has no place for them they stay in the file. */
+function withoutComment<T extends { comment?: string }>(s: T, what: string, low: Lowering): T {
+  if (s.comment === undefined) return s
+  low.note('COMMENT_DROPPED', `Proton 1.6 takes no COMMENT of ${what}; it is left out`)
+  return { ...s, comment: undefined }
+}
+
+const EXTERNAL_STREAMS_EMBEDDED: Accepted = {
+  types: ['kafka', 'redpanda'],
+  instead: 'bring the data to a Kafka topic, and read that',
+}
+const EXTERNAL_STREAMS_16: Accepted = {
+  types: ['kafka', 'redpanda', 'log'],
+  instead: 'bring the data to a Kafka topic, by Kafka Connect or Redpanda Connect, and read that',
+}
+const EXTERNAL_TABLES_16: Accepted = {
+  types: ['clickhouse'],
+  instead: 'write into an external stream, and from Kafka to there',
+}
+
+interface Accepted {
+  types: string[]
+  instead: string
+}
+
+function refuseType(settings: Setting[], { types, instead }: Accepted, what: string, low: Lowering): void {
+  const value = settings.find(({ name }) => name === 'type')?.value
+  if (value?.kind !== 'literal' || value.type !== 'string' || types.includes(value.value.toLowerCase()))
+    return
+  low.refuse(`${what} of type '${value.value}', only of ${types.join(', ')}`, instead)
+}
+
+/** The indexes of mutable streams are left out with those; what is left are skipping indexes. */
+function refuseIndexes(indexes: IndexDef[], low: Lowering): void {
+  const index = indexes.find(({ type, granularity }) => !type || granularity === undefined)
+  if (index)
+    low.refuse(
+      `index without TYPE and GRANULARITY (${index.name})`,
+      `write INDEX ${index.name} … TYPE minmax GRANULARITY 1, or leave it out`,
+    )
 }
 
 function refuseColumns(columns: ColumnDef[], low: Lowering): void {

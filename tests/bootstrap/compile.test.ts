@@ -76,6 +76,26 @@ describe('compile', () => {
   })
 })
 
+describe('files for some editions only', () => {
+  const files = {
+    'sql/a.sql':
+      '-- A task.\n-- @editions oss-3, enterprise\nCREATE TASK a SCHEDULE 5s INTO c AS SELECT 1 AS x',
+    'sql/b.sql': '-- @editions oss-1.6\nCREATE MATERIALIZED VIEW b INTO c AS SELECT x FROM d',
+    'sql/cd.sql': 'CREATE STREAM c (x int32);\n-- @editions oss-1.6\nCREATE STREAM d (x int32)',
+  }
+  it('are left out for the others', async () => {
+    const project = await loadProject(await projectFolder(files), { env: {} })
+    const names = (edition: 'oss-1.6' | 'oss-3') => compile(project, edition).objects.map(({ name }) => name)
+    expect(names('oss-1.6')).toEqual(['c', 'd', 'b'])
+    expect(names('oss-3')).toEqual(['c', 'a', 'd'])
+  })
+
+  it('name an edition that exists', async () => {
+    const error = await refused({ 'sql/a.sql': '-- a\n-- @editions oss-2\nCREATE STREAM a (x int32)' })
+    expect(error).toMatchObject({ code: 'PROJECT_DIRECTIVE', where: 'sql/a.sql:2:1' })
+  })
+})
+
 describe('what is wrong in a project is told with its place', () => {
   it('a syntax error: file, line, column and a caret, also behind a variable', async () => {
     const error = await refused({

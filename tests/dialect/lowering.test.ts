@@ -76,6 +76,8 @@ describe('lower', () => {
       ['DROP MATERIALIZED VIEW mv', 'DROP VIEW mv'],
       ['SHOW CREATE MATERIALIZED VIEW mv', 'SHOW CREATE mv'],
       ['SELECT a[1].2, (t.1)[2], (a[1]):b FROM s', 'SELECT a[1].2, (t.1)[2], (a[1]):b FROM s'],
+      ["CREATE FUNCTION f AS (x) -> x COMMENT 'c'", 'CREATE FUNCTION f AS x -> x'],
+      ["CREATE FORMAT SCHEMA f AS 'x' TYPE Avro COMMENT 'c'", "CREATE FORMAT SCHEMA f AS 'x' TYPE Avro"],
     ]
     for (const [sql, text] of cases) expect(lowered(sql, 'oss-1.6').text).toBe(text)
   })
@@ -97,6 +99,13 @@ describe('lower', () => {
     ['CREATE MUTABLE STREAM s (a int) PRIMARY KEY a SETTINGS coalesced = true'],
     ['CREATE MUTABLE STREAM s (a int)'],
     ["CREATE EXTERNAL STREAM k (a int) SETTINGS type = 'kafka', named_collection = 'n'"],
+    ["CREATE EXTERNAL STREAM k (a int) SETTINGS type = 'pulsar'"],
+    ["CREATE EXTERNAL TABLE k SETTINGS type = 'mysql'"],
+    ['CREATE STREAM s (a int, INDEX i (a))'],
+    ['CREATE FUNCTION f(a int) RETURNS int LANGUAGE JAVASCRIPT AS $$ x $$ SETTINGS x = 1'],
+    ['CREATE MATERIALIZED VIEW m INTO t AS SELECT l.a FROM l FULL JOIN r ON l.a = r.a'],
+    ['CREATE MATERIALIZED VIEW m INTO t AS SELECT l.a FROM l LEFT ANTI JOIN r ON l.a = r.a'],
+    ['CREATE VIEW v AS SELECT group_concat(a) FROM s'],
   ])('refuses with a way out: %s', (sql) => {
     try {
       lower(parseStatement(sql), 'oss-1.6')
@@ -107,5 +116,16 @@ describe('lower', () => {
       return
     }
     throw new Error('accepted')
+  })
+
+  it.each([
+    'CREATE FUNCTION f(a int) RETURNS int LANGUAGE PYTHON AS $$ x $$',
+    "CREATE EXTERNAL STREAM k (a int) SETTINGS type = 'pulsar'",
+    "CREATE EXTERNAL TABLE k SETTINGS type = 'clickhouse'",
+  ])('says before the engine does what the embedded one lacks: %s', (sql) => {
+    expect(() => lower(parseStatement(sql), 'embedded')).toThrowError(
+      expect.objectContaining({ code: 'EDITION_UNSUPPORTED', suggestion: expect.stringMatching(/\w/) }),
+    )
+    expect(lower(parseStatement(sql), 'oss-3').notes).toEqual([])
   })
 })
