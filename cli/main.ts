@@ -1,19 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { UserError } from '../dialect/user_error.js'
 import { COMMANDS } from './commands/index.js'
 import { addGlobalOptions } from './context.js'
 import { EXIT } from './exit.js'
 import { createOutput } from './output.js'
-
-/** The version of the package this file was installed with. */
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return manifest.version
-}
+import { packageVersion } from './package_root.js'
 
 const program = addGlobalOptions(
   new Command('tpctl')
@@ -25,7 +17,7 @@ const program = addGlobalOptions(
 for (const register of COMMANDS) register(program)
 // Behind a command, --version is that command's: `bootstrap --install --version 1.6.1`.
 const names = new Set(program.commands.map((command) => command.name()))
-if (!process.argv.slice(2).some((argument) => names.has(argument))) program.version(version())
+if (!process.argv.slice(2).some((argument) => names.has(argument))) program.version(packageVersion())
 
 // A reader that goes away (`tpctl tail … | head`) is not an error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

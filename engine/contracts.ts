@@ -327,6 +327,8 @@ export interface ExternalSources {
   ): Promise<{ rows: number }>
   /** Messages that could not be parsed, for `system.dead_letters` and status. */
   rejected(name: QualifiedName): number
+  /** Takes dead letters away; `where` is the store's SQL over the columns of `system.dead_letters`. */
+  forgetRejected(where: string): Promise<void>
   close(): Promise<void>
 }
 

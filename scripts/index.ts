@@ -1,3 +1,12 @@
+export {
+  type DeadLetter,
+  dropLetters,
+  type LetterFilter,
+  readLetters,
+  replayInto,
+  replayToTopic,
+  summarizeLetters,
+} from './dead_letters.js'
 export { syntheticList, syntheticToken, writeSyntheticList } from './generate-tokens.js'
 export { type SyntheticScansOptions, syntheticScans, writeSyntheticScans } from './generate-trending.js'
 export {

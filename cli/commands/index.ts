@@ -1,13 +1,17 @@
 import type { Command } from 'commander'
 import { registerAdopt } from './adopt.js'
 import { registerApply } from './apply.js'
+import { registerBackup, registerRestore } from './backup.js'
 import { registerBootstrap } from './bootstrap.js'
 import { registerDemo } from './demo.js'
 import { registerDestroy } from './destroy.js'
+import { registerDlq } from './dlq.js'
 import { registerDoctor } from './doctor.js'
 import { registerDown } from './down.js'
 import { registerFeedTokens } from './feed_tokens.js'
 import { registerFeedTrending } from './feed_trending.js'
+import { registerLogs } from './logs.js'
+import { registerPause, registerResume } from './pause.js'
 import { registerPlan } from './plan.js'
 import { registerRender } from './render.js'
 import { registerSmoke } from './smoke.js'
@@ -24,6 +28,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerUp,
   registerDown,
   registerStatus,
+  registerLogs,
   registerDoctor,
   registerPlan,
   registerBootstrap,
@@ -35,6 +40,11 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerFeedTokens,
   registerFeedTrending,
   registerUdf,
+  registerDlq,
+  registerPause,
+  registerResume,
+  registerBackup,
+  registerRestore,
   registerSql,
   registerTail,
   registerSmoke,

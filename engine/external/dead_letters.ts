@@ -59,16 +59,22 @@ export class DeadLetters {
     await this.#recount()
   }
 
-  /** Asked of the table, since a message may have been met before: by another query, or before a restart. */
-  async #recount(): Promise<void> {
-    for (const [source, count] of await this.#chdb.rows<[string, string]>(
-      `SELECT source, count() FROM ${TABLE} FINAL GROUP BY source`,
-    )) {
-      this.#counts.set(source, Number(count))
-    }
+  /** Forgets letters; `where` is the store's SQL over the columns of the relation. */
+  async remove(where: string): Promise<void> {
+    await this.#chdb.run(`DELETE FROM ${TABLE} WHERE ${where}`, { format: 'Null' })
+    await this.#recount()
   }
 
-  /** Messages of this source that were refused since the folder exists. */
+  /** Asked of the table, since a message may have been met before: by another query, or before a restart. */
+  async #recount(): Promise<void> {
+    const counted = await this.#chdb.rows<[string, string]>(
+      `SELECT source, count() FROM ${TABLE} FINAL GROUP BY source`,
+    )
+    this.#counts.clear()
+    for (const [source, count] of counted) this.#counts.set(source, Number(count))
+  }
+
+  /** Messages of this source that were refused and are still kept. */
   count(source: string): number {
     return this.#counts.get(source) ?? 0
   }

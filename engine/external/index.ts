@@ -121,6 +121,10 @@ class Sources implements ExternalSources {
     return this.#deps.deadLetters.count(`${name.database ?? 'default'}.${name.name}`)
   }
 
+  async forgetRejected(where: string): Promise<void> {
+    await this.#deps.deadLetters.remove(where)
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((inbox) => inbox.close()))
     await this.#sinks.close()

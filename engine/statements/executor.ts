@@ -140,6 +140,10 @@ async function createDatabase(name: string, ifNotExists: boolean, deps: Statemen
 }
 
 async function deleteRows(statement: Delete, context: QueryContext, deps: StatementDeps): Promise<void> {
+  const { database = context.database, name } = statement.from
+  if (database === 'system' && name === 'dead_letters') {
+    return deps.external.forgetRejected(storeExpr(statement.where, deps))
+  }
   const object = deps.catalog.require(statement.from, context.database)
   if (object.kind !== 'stream') throw notSupported(`DELETE FROM a ${object.kind.replaceAll('_', ' ')}`)
   await deps.store.delete(object, storeExpr(statement.where, deps))

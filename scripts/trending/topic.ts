@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Consumer, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { UserError } from '../../dialect/user_error.js'
+import { type OffsetRange, readRanges } from '../topic_ranges.js'
 import type { TrendingRecord } from './record.js'
 
 export interface TopicOptions {
@@ -129,7 +129,7 @@ export class TrendingTopic {
 
   async #readTail(offsets: { partition: number; high: string; low: string }[]): Promise<Set<string>> {
     const share = Math.ceil((this.#options.dedupeMessages ?? DEDUPE_MESSAGES) / offsets.length)
-    const left = new Map<number, { from: bigint; end: bigint }>()
+    const left = new Map<number, OffsetRange>()
     for (const { partition, high, low } of offsets) {
       const end = BigInt(high)
       const from = end - BigInt(share) > BigInt(low) ? end - BigInt(share) : BigInt(low)
@@ -137,31 +137,11 @@ export class TrendingTopic {
     }
     const present = new Set<string>()
     if (left.size === 0) return present
-    const groupId = `tpctl-feed-${randomUUID()}`
-    const consumer = this.#kafka.consumer({ groupId, retry: { retries: 3 } })
-    try {
-      await consumeUntil(consumer, this.#options.topic, left, (value) => {
-        const key = keyOfMessage(value)
-        if (key) present.add(key)
-      })
-    } finally {
-      await consumer.disconnect().catch(() => {})
-      await this.#forgetGroup(groupId)
-    }
+    await readRanges(this.#kafka, this.#options.topic, left, (_, message) => {
+      const key = keyOfMessage(message.value)
+      if (key) present.add(key)
+    })
     return present
-  }
-
-  /** The group served one reading; a broker that cannot delete groups lets it expire. */
-  async #forgetGroup(groupId: string): Promise<void> {
-    const admin = this.#kafka.admin({ retry: { retries: 0 } })
-    try {
-      await admin.connect()
-      await admin.deleteGroups([groupId])
-    } catch {
-      // It expires by itself.
-    } finally {
-      await admin.disconnect().catch(() => {})
-    }
   }
 
   /** Does `work` again until it succeeds, as long as the failure may pass and the patience lasts. */
@@ -212,45 +192,6 @@ function keyOfMessage(value: Buffer | null): string | undefined {
     // Someone else's message: it is nothing that this feeder could write twice.
   }
   return undefined
-}
-
-/** Reads each partition from `from` up to, not including, `end`. */
-async function consumeUntil(
-  consumer: Consumer,
-  topic: string,
-  left: Map<number, { from: bigint; end: bigint }>,
-  take: (value: Buffer | null) => void,
-): Promise<void> {
-  await consumer.connect()
-  await consumer.subscribe({ topic, fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`reading the newest messages of ${topic} took too long`)),
-      60_000,
-    )
-    const finish = (error?: unknown) => {
-      clearTimeout(timer)
-      if (error) reject(error as Error)
-      else resolve()
-    }
-    consumer.on(consumer.events.CRASH, ({ payload }) => finish(payload.error))
-    consumer
-      .run({
-        autoCommit: false,
-        eachBatch: async ({ batch }) => {
-          const range = left.get(batch.partition)
-          if (!range) return
-          for (const message of batch.messages) {
-            const offset = BigInt(message.offset)
-            if (offset >= range.from && offset < range.end) take(message.value)
-          }
-          if (BigInt(batch.lastOffset()) >= range.end - 1n) left.delete(batch.partition)
-          if (left.size === 0) finish()
-        },
-      })
-      .catch(finish)
-    for (const [partition, { from }] of left) consumer.seek({ topic, partition, offset: from.toString() })
-  })
 }
 
 /** Failures that no patience helps against. */

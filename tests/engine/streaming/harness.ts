@@ -297,5 +297,6 @@ const NO_EXTERNAL: ExternalSources = {
   snapshot: refuse,
   write: refuse,
   rejected: () => 0,
+  forgetRejected: async () => {},
   close: async () => {},
 }
