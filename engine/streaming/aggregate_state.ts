@@ -15,6 +15,10 @@ const SEQ = '_seq'
 /** Raised when all open groups were closed at once: groups of an older epoch are over. */
 const EPOCH = '_epoch'
 
+/** Functions of the store whose answer depends on the order in which they see their values, or partials. */
+const ORDERED =
+  /^(?:groupArray|groupConcat|arg(?:Min|Max)|any|first_value|last_value|delta|exponential|simpleLinear)/
+
 /** A column that the partials carry besides keys and states, kept at its largest value. */
 export interface ExtraColumn {
   name: string
@@ -139,8 +143,10 @@ export class AggregateState {
   partials(condition = '1'): Relation {
     const columns = [...this.keys, ...this.split.states]
     const list = columns.length === 0 ? '1' : columns.map(quoteIdentifier).join(', ')
+    // Without a limit the store takes an order below a GROUP BY for needless.
+    const order = this.#isOrdered ? ` ORDER BY ${SEQ} LIMIT ${Number.MAX_SAFE_INTEGER}` : ''
     return {
-      sql: `(SELECT ${list} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition})`,
+      sql: `(SELECT ${list} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition}${order})`,
       columns,
     }
   }
@@ -188,6 +194,11 @@ export class AggregateState {
     return this.pipe.deps.chdb.rows(
       `SELECT ${columns} FROM ${this.#table} WHERE ${EPOCH} = ${this.epoch} AND ${condition}`,
     )
+  }
+
+  /** A group's partials are merged into one of its last batch only with their neighbours, so batches tell their order. */
+  get #isOrdered(): boolean {
+    return this.split.states.some((state) => ORDERED.test(this.split.meaning[state] ?? ''))
   }
 
   get #identity(): string[] {

@@ -2,6 +2,7 @@ import type { Expr, Join, NamedTable, Query, Select, TableExpr, TableFunction } 
 import type { StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { isAggregation, relationName } from '../planner/index.js'
+import { AnswerAggregate } from './answer_aggregate.js'
 import { ArrayJoinSource } from './array_join.js'
 import { Backfill } from './backfill.js'
 import { readTarget, VIRTUAL_COLUMNS } from './bounded.js'
@@ -171,6 +172,7 @@ class Builder {
     const policy = emitPolicy(written.emit, windowed)
     if (written.emit?.mode === 'changelog') return this.#changelog(written, source, policy)
     const select = withSubstreams(written)
+    if (givesAnswers(source)) return AnswerAggregate.create(this.pipe, select, source)
     if (source.semantic === 'keyed') {
       if (assign || session) throw unsupported('A window over a keyed stream')
       const scans = this.scans.filter((scan) => source.operators.some((o) => walk(o).includes(scan)))
@@ -419,6 +421,16 @@ class Builder {
     }
     return false
   }
+}
+
+/** Whether a FROM is an aggregation without windows, whose emissions replace each other. */
+function givesAnswers(source: Source): boolean {
+  const operator = source instanceof OperatorSource ? source.operator : undefined
+  return (
+    operator instanceof GlobalAggregate ||
+    operator instanceof Recompute ||
+    operator instanceof AnswerAggregate
+  )
 }
 
 /** The windows that a FROM consists of. */

@@ -139,7 +139,11 @@ function extremes(smallest: boolean): BaseBuilder {
     // A tuple counts as one column of a row: each of the answers is a row.
     const alone = call.args[0]?.kind === 'tuple' && context.length === 0
     const args = alone ? [`tuple(${written[0]})`, ...written.slice(1)] : written
-    const sort = smallest ? 'arraySort' : 'arrayReverseSort'
+    // Of equal values the ones that came first count.
+    const best = (r: string, value: string) =>
+      smallest
+        ? `arraySlice(arraySort((_t, _n) -> (${value}, _n), ${r}, arrayEnumerate(${r})), 1, ${k})`
+        : `arraySlice(arrayReverseSort((_t, _n) -> (${value}, -_n), ${r}, arrayEnumerate(${r})), 1, ${k})`
     // The one case for which the store keeps no more than k values; the others keep all.
     if (smallest && context.length === 0)
       return { name: 'groupArraySorted', parameters: [k], args: [args[0]!] }
@@ -148,14 +152,14 @@ function extremes(smallest: boolean): BaseBuilder {
         name: 'groupArray',
         parameters: [],
         args: [args[0]!],
-        finish: (r) => `arraySlice(${sort}(${r}), 1, ${k})`,
+        finish: (r) => `arraySlice(arrayReverseSort(${r}), 1, ${k})`,
       }
     }
     return {
       name: 'groupArray',
       parameters: [],
       args: [`tuple(${[args[0]!, ...context].join(', ')})`],
-      finish: (r) => `arraySlice(${sort}(_t -> _t.1, ${r}), 1, ${k})`,
+      finish: (r) => best(r, '_t.1'),
     }
   }
 }

@@ -208,6 +208,40 @@ describe('windows', () => {
 })
 
 describe('global aggregation', () => {
+  it('over the answers of another one takes each answer by itself', async () => {
+    const send = await events('g9')
+    const tail = await bench.query(
+      `WITH per AS (SELECT k, max(v) AS top FROM g9 GROUP BY k EMIT PERIODIC 50ms)
+       SELECT emit_version(), count(), sum(top) FROM per`,
+    )
+    await send([1, 'a', 1])
+    expect(await tail.take(1)).toEqual([['0', '1', '1']])
+    await send([2, 'b', 5])
+    expect(await tail.take(2)).toEqual([
+      ['0', '1', '1'],
+      ['1', '2', '6'],
+    ])
+    await tail.stop()
+  })
+
+  it('that depends on the order of rows keeps it over all batches', async () => {
+    const send = await events('g10')
+    const tail = await bench.query('SELECT moving_sum(v), max_k(v, 2, k) FROM g10 EMIT ON UPDATE')
+    let expected: number[] = []
+    for (const [i, v] of [4, 9, 2, 9, 7, 1].entries()) {
+      await send([i, `k${i}`, v])
+      expected = [...expected, (expected.at(-1) ?? 0) + v]
+      const rows = await tail.take(i + 1)
+      expect((rows.at(-1)![0] as unknown[]).map(Number)).toEqual(expected)
+    }
+    // Of equal values the one that came first counts.
+    expect(tail.rows.at(-1)![1]).toEqual([
+      [9, 'k1'],
+      [9, 'k3'],
+    ])
+    await tail.stop()
+  })
+
   it('PERIODIC gives all groups at a tick, and nothing when nothing came', async () => {
     const send = await events('g1')
     const tail = await bench.query(
