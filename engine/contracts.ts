@@ -431,6 +431,8 @@ export interface StreamingRuntime {
   /** After a restart: replays the batch that was in flight, then goes on. */
   recover(views: MaterializedViewObject[]): Promise<void>
   status(view: MaterializedViewObject): ViewStatus | undefined
+  /** All continuous queries of the database have worked through what came in: only new rows or time will change that. */
+  quiet(database: string): boolean
   explain(query: Query, context: QueryContext): string[]
   close(): Promise<void>
 }

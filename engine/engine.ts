@@ -14,6 +14,7 @@ import { StoredCatalog } from './catalog/catalog.js'
 import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
 import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
+import type { Clock } from './clock.js'
 import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
@@ -59,6 +60,8 @@ export interface EngineOptions {
   log?: EngineLog
   /** How long one block of a user-defined function may take. Default 10 000 ms. */
   udfTimeLimitMs?: number
+  /** The time of the continuous queries of a database. Default: the system's. */
+  clock?: (database: string) => Clock
 }
 
 export interface ObjectStatus {
@@ -77,7 +80,13 @@ export interface Engine {
   /** `host:port` of the broker, for clients' bootstrap list. */
   readonly brokers: string
   readonly ports: EnginePorts
+  /** The broker itself, for whoever lives in the same process. */
+  readonly broker: Broker
   status(): Promise<ObjectStatus[]>
+  /** The materialized views of a database as they are now. */
+  views(database: string): ViewStatus[]
+  /** Whether all continuous queries of a database have worked through what came in, also from topics of this broker. */
+  quiet(database: string): boolean
   /** Ends queries, views and connections in order; state stays for the next start. */
   close(): Promise<void>
 }
@@ -168,6 +177,10 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     nextId: () => catalog.nextId(),
     registry: inboxes,
     deadLetters,
+    localEnds: (brokers, topic) =>
+      brokers.includes(broker.brokers) && broker.topics().some(({ name }) => name === topic)
+        ? broker.endOffsets(topic)
+        : undefined,
   })
   closers.add(() => external.close())
   const runtime = await createRuntime({
@@ -176,6 +189,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     external,
     udfs,
     chdb,
+    clock: options.clock,
     deadLetter: ({ view, source, sn, error, rowJson }) =>
       deadLetters.write([{ source: view, topic: source, partition: 0, offset: sn, error, raw: rowJson }]),
   })
@@ -244,8 +258,15 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     streamUrl: `http://${address}:${stream.port}`,
     metricsUrl: `http://${address}:${metrics.port}/metrics`,
     brokers: broker.brokers,
+    broker,
     ports: { http: http.port, stream: stream.port, metrics: metrics.port, kafka: broker.port },
     status: () => objectStatus(statements),
+    views: (database) =>
+      catalog.list(database).flatMap((object) => {
+        const view = object.kind === 'materialized_view' ? runtime.status(object) : undefined
+        return view ? [view] : []
+      }),
+    quiet: (database) => runtime.quiet(database),
     close() {
       closing ??= closers.run(log)
       return closing

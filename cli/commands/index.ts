@@ -18,6 +18,7 @@ import { registerSmoke } from './smoke.js'
 import { registerSql } from './sql.js'
 import { registerStatus } from './status.js'
 import { registerTail } from './tail.js'
+import { registerTest } from './test.js'
 import { registerUdf } from './udf.js'
 import { registerUninstall } from './uninstall.js'
 import { registerUp } from './up.js'
@@ -47,5 +48,6 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerRestore,
   registerSql,
   registerTail,
+  registerTest,
   registerSmoke,
 ]

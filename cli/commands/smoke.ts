@@ -4,9 +4,10 @@ import type { Command } from 'commander'
 import { assertReachable } from '../../bootstrap/live.js'
 import { action } from '../context.js'
 import { EXIT } from '../exit.js'
+import { type JunitCase, junitXml } from '../junit.js'
 import { parseDuration } from '../options.js'
 import { readSmokeFile, smokeCases } from '../smoke/checks.js'
-import { junitXml, runSmoke } from '../smoke/run.js'
+import { runSmoke, type SmokeResult } from '../smoke/run.js'
 import { openTarget } from '../target.js'
 
 interface SmokeOptions {
@@ -44,7 +45,8 @@ export function registerSmoke(program: Command): void {
                   : `${output.color('red', 'FAIL')} ${result.title}: ${result.message}`,
               ),
           })
-          if (options.junit !== undefined) await writeFile(resolve(options.junit), junitXml(results))
+          if (options.junit !== undefined)
+            await writeFile(resolve(options.junit), junitXml('tpctl smoke', results.map(junitCase)))
           const failed = results.filter((result) => !result.passed)
           output.line()
           output.line(`${results.length - failed.length} passed, ${failed.length} failed`)
@@ -55,4 +57,8 @@ export function registerSmoke(program: Command): void {
         }
       }),
     )
+}
+
+function junitCase({ view, title, seconds, passed, message }: SmokeResult): JunitCase {
+  return { group: view, title, seconds, failure: passed ? undefined : message }
 }

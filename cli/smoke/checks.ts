@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import { UserError } from '../../dialect/user_error.js'
+import { readYamlFile } from '../yaml_file.js'
 
 /** A duration of the file: `30s`, `10m`, `2h`, `1d`; milliseconds inside. */
 const duration = z.string().transform((text, context) => {
@@ -71,36 +69,11 @@ export interface SmokeCase {
 
 /** Reads and checks `tests/smoke.yaml`; errors name file, line and column. */
 export function readSmokeFile(path: string): SmokeFile {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new UserError('SMOKE_FILE_MISSING', `Cannot read the smoke checks in ${path}`, {
-      cause,
-      suggestion: 'create it, or name another one: tpctl smoke --file <path>',
-    })
-  }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const where = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return `${path}:${line}:${col}`
-  }
-  const [error] = document.errors
-  if (error) {
-    throw new UserError('SMOKE_FILE_INVALID', `Not valid YAML: ${error.message.split('\n')[0]}`, {
-      where: where(error.pos[0]),
-    })
-  }
-  const parsed = smokeFile.safeParse(document.toJS())
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    const node = document.getIn(issue.path, true) as { range?: [number, number, number] } | undefined
-    throw new UserError('SMOKE_FILE_INVALID', `${issue.path.join('.') || 'the file'}: ${issue.message}`, {
-      where: node?.range ? where(node.range[0]) : path,
-    })
-  }
-  return parsed.data
+  return readYamlFile(path, smokeFile, {
+    code: 'SMOKE_FILE',
+    what: 'the smoke checks',
+    suggestion: 'create it, or name another one: tpctl smoke --file <path>',
+  }).value
 }
 
 /** The questions of a file, in its order. */

@@ -60,29 +60,3 @@ async function askOnce(smokeCase: SmokeCase, ask: (sql: string) => Promise<numbe
     }
   }
 }
-
-/** JUnit XML, as CI systems read it. */
-export function junitXml(results: SmokeResult[]): string {
-  const failures = results.filter((result) => !result.passed).length
-  const cases = results.map((result) => {
-    const open = `    <testcase classname="${escapeXml(result.view)}" name="${escapeXml(result.title)}" time="${result.seconds.toFixed(3)}"`
-    return result.passed
-      ? `${open}/>`
-      : `${open}>\n      <failure message="${escapeXml(result.message)}"/>\n    </testcase>`
-  })
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    '<testsuites>',
-    `  <testsuite name="tpctl smoke" tests="${results.length}" failures="${failures}">`,
-    ...cases,
-    '  </testsuite>',
-    '</testsuites>',
-    '',
-  ].join('\n')
-}
-
-function escapeXml(text: string): string {
-  return text
-    .replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char]!)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '�')
-}

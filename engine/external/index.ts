@@ -26,6 +26,8 @@ export interface ExternalDeps {
   nextId(): number
   registry: InboxRegistry
   deadLetters: DeadLetters
+  /** Next offset of each partition, where the topic is at a broker of this process. */
+  localEnds?(brokers: readonly string[], topic: string): number[] | undefined
 }
 
 /** What the engine reads from and writes to outside of itself. */

@@ -28,7 +28,7 @@ export class GlobalAggregate implements Operator {
     this.children = source.operators
     this.columns = state.columns
     this.byAppend = policy.kind === 'on_update' && policy.periodMs === 0
-    this.#ticker = new Ticker(policy, Date.now())
+    this.#ticker = new Ticker(policy, state.pipe.clock.now())
   }
 
   static async create(

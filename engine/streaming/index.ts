@@ -13,7 +13,7 @@ import type {
 } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { expandViews } from '../planner/index.js'
-import { startQuery, takeLimit } from './adhoc.js'
+import { type AdhocQuery, startQuery, takeLimit } from './adhoc.js'
 import { build } from './build.js'
 import { outline } from './explain.js'
 import { isUnbounded } from './is_streaming.js'
@@ -35,7 +35,7 @@ export async function createRuntime(deps: StreamingDeps): Promise<StreamingRunti
 
 class Runtime implements StreamingRuntime {
   readonly #views = new Map<number, ViewRunner>()
-  readonly #queries = new Set<StreamingQuery>()
+  readonly #queries = new Set<AdhocQuery>()
   #count = 0
 
   constructor(
@@ -159,6 +159,12 @@ class Runtime implements StreamingRuntime {
 
   status(view: MaterializedViewObject): ViewStatus | undefined {
     return this.#views.get(view.id)?.status()
+  }
+
+  quiet(database: string): boolean {
+    const views = [...this.#views.values()].filter(({ view }) => view.name.database === database)
+    const queries = [...this.#queries].filter(({ pipe }) => pipe.context.database === database)
+    return views.every((runner) => runner.quiet) && queries.every(({ pump }) => pump.quiet)
   }
 
   explain(query: Query, context: QueryContext): string[] {

@@ -1,5 +1,6 @@
 import type { Query, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
+import { type Clock, SYSTEM_CLOCK } from '../clock.js'
 import type {
   Catalog,
   Chdb,
@@ -29,6 +30,8 @@ export interface StreamingDeps {
   external: ExternalSources
   udfs: Pick<UdfRegistry, 'lookup'>
   chdb: Chdb
+  /** The time of the queries of a database. Default: the system's. */
+  clock?: (database: string) => Clock
   /** Told of each row that a `best_effort` view skips. */
   deadLetter?(letter: DeadLetter): Promise<void>
   /** Tests throw here to simulate a crash: the point's name is `<view>:<step>`. */
@@ -90,6 +93,10 @@ export class Pipe {
       user: context.user,
       arrival: (table) => (this.ordered.has(table.sql) ? '_tp_sn' : undefined),
     }
+  }
+
+  get clock(): Clock {
+    return this.deps.clock?.(this.context.database) ?? SYSTEM_CLOCK
   }
 
   /** Numbers follow the order in which the tree is built, hence are the same after a restart. */

@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from '../clock.js'
 import type { Batch, Delta, Operator, Range, SavedState } from './operator.js'
 import { walk } from './operator.js'
 import type { Scan } from './scan.js'
@@ -26,12 +27,15 @@ export class Pump {
   readonly #unwatch: (() => void)[] = []
   #arrivals = 0
   #wake: (() => void) | undefined
+  #resting = false
+  readonly #clock: Clock
 
   constructor(
     readonly root: Operator,
     readonly scans: Scan[],
   ) {
     this.operators = walk(root)
+    this.#clock = scans[0]?.pipe.clock ?? SYSTEM_CLOCK
     this.#byAppend = this.operators.some((operator) => operator.byAppend)
     for (const stream of new Set(scans.map((scan) => scan.stream))) {
       const store = scans[0]!.pipe.deps.store
@@ -42,17 +46,28 @@ export class Pump {
   /** Looks again whether there is something to do. */
   wake(): void {
     this.#arrivals++
+    this.#resting = false
     this.#wake?.()
+  }
+
+  /** Everything that is there has been worked through, and nothing is due: only new rows or time will change that. */
+  get quiet(): boolean {
+    const deadline = this.#deadline()
+    return (
+      this.#resting &&
+      (deadline === undefined || deadline > this.#clock.now()) &&
+      this.scans.every((scan) => scan.upToDate)
+    )
   }
 
   /** Waits for the next batch; undefined when the signal fired. */
   async next(signal: AbortSignal): Promise<Batch | undefined> {
-    const idleAt = this.#rested || !this.whenIdle ? undefined : Date.now() + this.whenIdle.afterMs
+    const idleAt = this.#rested || !this.whenIdle ? undefined : this.#clock.now() + this.whenIdle.afterMs
     for (;;) {
       if (signal.aborted) return undefined
       const seen = this.#arrivals
       const ranges = await this.#cut()
-      const now = Date.now()
+      const now = this.#clock.now()
       const deadline = this.#deadline()
       if (Object.keys(ranges).length > 0 || (deadline !== undefined && deadline <= now)) {
         return { seq: ++this.seq, now, ranges }
@@ -111,9 +126,9 @@ export class Pump {
   }
 
   async #sleep(signal: AbortSignal, ms: number | undefined): Promise<void> {
-    await sleep(signal, ms, (wake) => {
-      this.#wake = wake
-    })
+    this.#resting = true
+    await sleep(signal, ms, { register: (wake) => (this.#wake = wake), clock: this.#clock })
+    this.#resting = false
     this.#wake = undefined
   }
 }
@@ -122,13 +137,13 @@ export class Pump {
 export function sleep(
   signal: AbortSignal,
   ms: number | undefined,
-  register?: (wake: () => void) => void,
+  { register, clock = SYSTEM_CLOCK }: { register?: (wake: () => void) => void; clock?: Clock } = {},
 ): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve()
-    const timer = ms === undefined ? undefined : setTimeout(done, Math.min(ms, 2 ** 31 - 1))
+    const cancel = ms === undefined ? undefined : clock.after(ms, done)
     function done(): void {
-      clearTimeout(timer)
+      cancel?.()
       signal.removeEventListener('abort', done)
       resolve()
     }

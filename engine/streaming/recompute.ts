@@ -28,7 +28,7 @@ export class Recompute implements Operator {
     readonly sample: Delta,
   ) {
     this.children = scans
-    this.#ticker = new Ticker(policy, Date.now())
+    this.#ticker = new Ticker(policy, pipe.clock.now())
   }
 
   static async create(

@@ -81,6 +81,12 @@ export class Scan implements Operator {
     return this.pipe.deps.store.lastSn(this.stream)
   }
 
+  /** Whether all that its source holds, also outside, went into batches. */
+  get upToDate(): boolean {
+    const behind = this.options.inbox?.lag().some(({ consumed, end }) => consumed < end) ?? false
+    return !behind && this.position >= this.available
+  }
+
   get sample(): Delta {
     return this.#relation({ from: 0, to: 0 })
   }

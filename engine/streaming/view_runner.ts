@@ -156,6 +156,12 @@ export class ViewRunner {
     }
   }
 
+  /** As of a pump. A paused view has nothing to do; one that tries a batch again has. */
+  get quiet(): boolean {
+    if (this.#state === 'paused') return true
+    return this.#state === 'running' && (this.#parts?.pump.quiet ?? false)
+  }
+
   /** As last known. Before the pipeline was ever built nothing can be said to be processed. */
   #sources(): ViewStatus['sources'] {
     const scans = this.#parts?.pump.scans

@@ -23,6 +23,8 @@ export interface KafkaDeps {
   nextId(): number
   registry: InboxRegistry
   deadLetters: DeadLetters
+  /** Next offset of each partition, where the topic is at a broker of this process: as of now, not of the last fetch. */
+  localEnds?(brokers: readonly string[], topic: string): number[] | undefined
 }
 
 /** Runs `body` with an admin client. A broker that does not answer becomes Proton's 1002. */
@@ -125,10 +127,11 @@ export async function attachKafka(
     },
     lag() {
       const ends = reader.ends()
+      const local = deps.localEnds?.(settings.brokers, settings.topic)
       return [...next].map(([partition, consumed]) => ({
         partition,
         consumed,
-        end: Math.max(consumed, ends.get(partition) ?? consumed),
+        end: Math.max(consumed, local?.[partition] ?? ends.get(partition) ?? consumed),
       }))
     },
     async seekTo(upTo) {
