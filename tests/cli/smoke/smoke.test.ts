@@ -49,7 +49,7 @@ checks:
   it.each([
     ['checks: [{view: v, rows: "many"}]', 'smoke.yaml:1:26'],
     ['checks:\n  - view: "x; drop stream y"\n    rows: 1', 'smoke.yaml:2:11'],
-    ['checks:\n  - view: v\n    rowz: 1', 'smoke.yaml:2:5'],
+    ['checks:\n  - view: v\n    rowz: 1', 'smoke.yaml:3:11'],
     ['checks: [', 'smoke.yaml:1:'],
   ])('refuses %j and says where', (text, where) => {
     expect(() => readSmokeFile(file(text))).toThrowError(
