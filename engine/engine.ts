@@ -19,7 +19,7 @@ import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
 import { lockFolder } from './lock.js'
-import { createPlanner } from './planner/index.js'
+import { createPlanner, exactCountFull } from './planner/index.js'
 import { type Listener, listenSql } from './server/http.js'
 import { listenMetrics } from './server/metrics.js'
 import { Sessions } from './server/sessions.js'
@@ -151,7 +151,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   const chdb = await openChdb({
     dir: join(dir, 'store'),
     connectionArgs: udfs.connectionArgs,
-    explainError: udfError,
+    explainError: (message, cause, sql) => udfError(message, cause) ?? exactCountFull(message, sql),
   })
   closers.add(() => chdb.close())
   udfs.attach(chdb)

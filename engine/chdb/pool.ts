@@ -25,7 +25,7 @@ export interface ChdbOptions {
   /** `clickhouse local` arguments, such as `--config-file=…`. */
   connectionArgs?: readonly string[]
   /** Tells whose failure a message of the store is, where it is not the statement's own: a function's process. */
-  explainError?(message: string, cause: unknown): Error | undefined
+  explainError?(message: string, cause: unknown, sql: string): Error | undefined
 }
 
 /**
@@ -38,7 +38,7 @@ export async function openChdb(options: ChdbOptions): Promise<Chdb> {
 }
 
 class SessionPool implements Chdb {
-  readonly #storeError: (cause: unknown) => Error
+  readonly #storeError: (cause: unknown, sql: string) => Error
   readonly #open: () => ChdbSession
   readonly #workers: Worker[] = []
   readonly #control: ChdbSession
@@ -48,8 +48,8 @@ class SessionPool implements Chdb {
   #closed = false
 
   constructor(module: ChdbModule, options: ChdbOptions) {
-    this.#storeError = (cause) =>
-      (cause instanceof Error && options.explainError?.(cause.message, cause)) || storeError(cause)
+    this.#storeError = (cause, sql) =>
+      (cause instanceof Error && options.explainError?.(cause.message, cause, sql)) || storeError(cause)
     const connectionArgs = [...SESSION_ARGS, ...(options.connectionArgs ?? [])]
     this.#open = () => new module.Session(options.dir, { connectionArgs })
     try {
@@ -122,7 +122,7 @@ class SessionPool implements Chdb {
         result.cancel()
       }
     } catch (cause) {
-      throw this.#storeError(cause)
+      throw this.#storeError(cause, sql)
     } finally {
       this.#idleStreams.push(session)
       this.#streamWaiters.shift()?.()
@@ -157,7 +157,7 @@ class SessionPool implements Chdb {
     try {
       return (await worker.session.queryAsync(sql, { format })).bytes()
     } catch (cause) {
-      throw this.#storeError(cause)
+      throw this.#storeError(cause, sql)
     } finally {
       worker.queued--
     }

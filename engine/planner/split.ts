@@ -3,13 +3,7 @@ import { columnName } from '../../dialect/index.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import {
-  type AggregateModel,
-  aggregateModel,
-  isAggregateCall,
-  mergeText,
-  modelText,
-} from './translate/aggregates.js'
+import { type AggregateModel, aggregateModel, isAggregateCall, mergeText } from './translate/aggregates.js'
 import { withArrayMap } from './translate/arrays.js'
 import type { TranslateEnv } from './translate/env.js'
 import { exprText } from './translate/expression.js'
@@ -189,8 +183,8 @@ class Splitter {
     const key = this.#keys.find((known) => known.print === print)
     if (key) return raw(quoteIdentifier(key.name))
     if (isAggregateCall(expr, this.#scope)) {
-      const model = aggregateModel(expr, this.#bare())!
-      return raw(mergeText(model, quoteIdentifier(this.#state(model))))
+      const model = this.#splittable(aggregateModel(expr, this.#bare())!)
+      return raw(mergeText(model, (state) => quoteIdentifier(this.#column(state))))
     }
     if (expr.kind === 'column') throw this.#notGrouped(expr.path)
     if (expr.kind === 'lambda') return this.#afterLambda(expr)
@@ -213,18 +207,22 @@ class Splitter {
     return { ...expr, body: free(expr.body) }
   }
 
-  #state(model: AggregateModel): string {
+  #splittable(model: AggregateModel): AggregateModel {
     if (model.givesState) {
       throw new EngineError(
         'NOT_IMPLEMENTED',
         'Aggregate states cannot be selected from a continuous aggregation',
       )
     }
-    const text = modelText(model, 'State')
-    const known = this.#states.get(text)
+    return model
+  }
+
+  /** The column of the partials that holds a state. */
+  #column(state: string): string {
+    const known = this.#states.get(state)
     if (known !== undefined) return known
     const name = `_s${this.#states.size}`
-    this.#states.set(text, name)
+    this.#states.set(state, name)
     return name
   }
 

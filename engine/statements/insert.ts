@@ -179,7 +179,7 @@ async function valueRows(
     return { kind: 'data', format: 'Values', data: Buffer.from(literals.join(',')), columns }
   }
   const types = columns.map((name) => target.columns.find((column) => column.name === name)!.type)
-  const arms = rows.map((row): Select => {
+  const arms = rows.map((row, place): Select => {
     const cells = row.map(
       (expr, i): Expr => ({
         kind: 'alias',
@@ -187,7 +187,7 @@ async function valueRows(
         expr: { kind: 'cast', expr, type: parseType(types[i]!) },
       }),
     )
-    return { kind: 'select', with: [], columns: cells }
+    return { kind: 'select', with: [], columns: rows.length > 1 ? [...cells, placeOf(place)] : cells }
   })
   const query: Query =
     arms.length === 1
@@ -195,7 +195,17 @@ async function valueRows(
       : { kind: 'union', arms, operators: arms.slice(1).map(() => 'union_all' as const) }
   const plan = await deps.planner.plan(query, { ...context, tableMode: true })
   await plan.release()
-  return { kind: 'select', select: plan.sql, columns }
+  if (arms.length === 1) return { kind: 'select', select: plan.sql, columns }
+  // The store reads the arms in any order.
+  const sorted = `SELECT * EXCEPT (${PLACE}) FROM (${plan.sql}) ORDER BY ${PLACE}`
+  return { kind: 'select', select: sorted, columns }
+}
+
+/** The column that tells which row of VALUES a row is. */
+const PLACE = '__tp_place'
+
+function placeOf(row: number): Expr {
+  return { kind: 'alias', name: PLACE, expr: { kind: 'literal', type: 'number', text: String(row) } }
 }
 
 /** A bounded query is one append; an unbounded one appends each emission until it is killed or its LIMIT is reached. */

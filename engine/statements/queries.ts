@@ -2,7 +2,7 @@
 import type { Explain, KillQuery, Query, Select } from '../../dialect/ast.js'
 import { printStatement } from '../../dialect/index.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
-import { isAggregation } from '../planner/index.js'
+import { exactCountMemory, isAggregation } from '../planner/index.js'
 import type { StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
 import { jsonResult } from './json_rows.js'
@@ -28,7 +28,9 @@ export async function select(
 
 /** A plain scan is read by one thread: its rows come in the order of arrival, and its speed is that of the output. */
 export function inArrivalOrder(sql: string, query: Query, deps: StatementDeps): string {
-  return isFlat(query, deps) ? `${sql} SETTINGS max_threads = 1` : sql
+  if (isFlat(query, deps)) return `${sql} SETTINGS max_threads = 1`
+  const memory = exactCountMemory(sql)
+  return memory === undefined ? sql : `${sql} SETTINGS max_memory_usage = ${memory}`
 }
 
 function isFlat(query: Query, deps: StatementDeps): boolean {

@@ -4,18 +4,24 @@ import type { CallTarget } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
 import { exprText } from './expression.js'
 import type { Scope } from './scope.js'
+import { topK } from './top_k.js'
 import { aggregateArguments } from './udf.js'
 
-/**
- * Every aggregate of Proton as ONE aggregate function of the store and, where they differ, an expression over
- * its result. So the same model writes a one-shot query (`finish(f(args))`), a partial (`fState(args)`) and
- * its end (`finish(fMerge(state))`).
- */
-export interface AggregateModel {
+interface AggregatePart {
   /** The store's name with combinators, without State and Merge. */
   name: string
   parameters: string[]
   args: string[]
+}
+
+/**
+ * Every aggregate of Proton as an aggregate function of the store (a few need several) and, where they differ,
+ * an expression over its result. So the same model writes a one-shot query (`finish(f(args))`), a partial (`fState(args)`) and
+ * its end (`finish(fMerge(state))`).
+ */
+export interface AggregateModel extends AggregatePart {
+  /** Further functions over the same rows; `finish` is then given a tuple of all results. */
+  others?: AggregatePart[]
   finish(result: string): string
   /** The call asks for a state itself (`sum_state`): its result is one. */
   givesState: boolean
@@ -72,18 +78,22 @@ export function isAggregateCall(expr: Expr, scope: Scope): expr is FunctionCall 
   return expr.kind === 'call' && expr.over === undefined && isAggregateName(expr.name, scope)
 }
 
-interface Base {
-  name: string
-  parameters: string[]
-  args: string[]
+export interface Base extends AggregatePart {
+  others?: AggregatePart[]
   finish?(result: string): string
 }
 
-type BaseBuilder = (args: string[], given: string[], scope: Scope, name: string, call: FunctionCall) => Base
+export type BaseBuilder = (
+  args: string[],
+  given: string[],
+  scope: Scope,
+  name: string,
+  call: FunctionCall,
+) => Base
 
 const QUANTILE = /^(?:quantiles?|median)(?:_|$)/
 
-function wrongCount(name: string, needs: string): EngineError {
+export function wrongCount(name: string, needs: string): EngineError {
   return new EngineError(
     'NUMBER_OF_ARGUMENTS_DOESNT_MATCH',
     `Aggregate function ${name} requires ${needs} arguments`,
@@ -97,38 +107,6 @@ function byArrival(plain: string, ordered: string): BaseBuilder {
       ? { name: plain, parameters: [], args }
       : { name: ordered, parameters: [], args: [...args, scope.arrival] }
 }
-
-/** `top_k(x, k[, with_count = true[, load_factor]])` → `[(x, count), …]`, or `[x, …]` without the counts. */
-const topK: BaseBuilder = (args, given, _scope, name) => {
-  const weighted = name.endsWith('_weighted')
-  const columns = weighted ? 2 : 1
-  const options = given.length > 0 ? given : args.slice(columns)
-  if (given.length === 0 && (options.length < 1 || options.length > 3))
-    throw wrongCount(name, weighted ? '3 to 5' : '2 to 4')
-  const [k = '10', withCount = 'true', load = LOAD_FACTOR] = options
-  const counts = /^(?:true|1)$/.test(withCount)
-  if (name.startsWith('top_k_exact')) {
-    const weight = weighted ? `toUInt64(${args[1]})` : 'toUInt64(1)'
-    const ranked = (m: string) =>
-      `arraySlice(arrayReverseSort(_t -> _t.2, arrayZip(tupleElement(${m}, 1), tupleElement(${m}, 2))), 1, ${k})`
-    return {
-      name: 'sumMap',
-      parameters: [],
-      args: [`[${args[0]}]`, `[${weight}]`],
-      finish: (m) => (counts ? ranked(m) : `arrayMap(_t -> _t.1, ${ranked(m)})`),
-    }
-  }
-  return {
-    name: weighted ? 'topKWeighted' : 'topK',
-    // The store's third parameter adds the counts (and an error bound, which Proton does not show).
-    parameters: counts ? [k, load, "'counts'"] : [k, load],
-    args: args.slice(0, columns),
-    finish: counts ? (r) => `arrayMap(_t -> tuple(_t.1, _t.2), ${r})` : undefined,
-  }
-}
-
-/** Counters kept per asked-for value where the call says nothing (createAggregateFunctionTopK). */
-const LOAD_FACTOR = '1000'
 
 /** `min_k(x, k[, context…])` → the k smallest, ascending; with context `[(x, context…), …]`. */
 function extremes(smallest: boolean): BaseBuilder {
@@ -298,14 +276,19 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
   if (udf?.kind === 'aggregate') return withNullsSkipped(base, owned)
 
   const givesState = suffixes.at(-1) === 'State' || suffixes.at(-1) === 'SimpleState'
-  const finish = base.finish && !givesState ? base.finish : (r: string) => r
-  return {
-    name: base.name + suffixes.join(''),
-    parameters: base.parameters,
-    args: [...base.args, ...owned],
-    finish,
-    givesState,
+  if (givesState && base.others) {
+    throw new EngineError(
+      'NOT_IMPLEMENTED',
+      `The state of ${split.base} is not supported by the embedded engine`,
+    )
   }
+  const finish = base.finish && !givesState ? base.finish : (r: string) => r
+  const combined = ({ name, parameters, args }: AggregatePart): AggregatePart => ({
+    name: name + suffixes.join(''),
+    parameters,
+    args: [...args, ...owned],
+  })
+  return { ...combined(base), others: base.others?.map(combined), finish, givesState }
 }
 
 function builtinBase(name: string, args: string[], given: string[], scope: Scope, call: FunctionCall): Base {
@@ -371,13 +354,22 @@ function withNullsSkipped(
 }
 
 /** `quantileExactIf(0.9)(x, c)`. */
-export function modelText(model: AggregateModel, suffix: '' | 'State' = ''): string {
-  const parameters = model.parameters.length > 0 ? `(${model.parameters.join(', ')})` : ''
-  return `${model.name}${suffix}${parameters}(${model.args.join(', ')})`
+function partText(part: AggregatePart, suffix: '' | 'State' | 'Merge', args: string[]): string {
+  const parameters = part.parameters.length > 0 ? `(${part.parameters.join(', ')})` : ''
+  return `${part.name}${suffix}${parameters}(${args.join(', ')})`
 }
 
-/** The end of a split aggregation: merges the states of a column. */
-export function mergeText(model: AggregateModel, column: string): string {
-  const parameters = model.parameters.length > 0 ? `(${model.parameters.join(', ')})` : ''
-  return model.finish(`${model.name}Merge${parameters}(${column})`)
+function finished(model: AggregateModel, textOf: (part: AggregatePart) => string): string {
+  const parts = [model, ...(model.others ?? [])].map(textOf)
+  return model.finish(parts.length === 1 ? parts[0]! : `tuple(${parts.join(', ')})`)
+}
+
+/** The whole aggregation in one step; `over` stands behind every call. */
+export function modelText(model: AggregateModel, over = ''): string {
+  return finished(model, (part) => partText(part, '', part.args) + over)
+}
+
+/** The end of a split aggregation: merges the states, each in the column that `columnOf` its text names. */
+export function mergeText(model: AggregateModel, columnOf: (state: string) => string): string {
+  return finished(model, (part) => partText(part, 'Merge', [columnOf(partText(part, 'State', part.args))]))
 }

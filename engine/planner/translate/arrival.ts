@@ -6,7 +6,8 @@ import type { Scope } from './scope.js'
 /** The column by which subqueries hand on the order of arrival. */
 export const CARRIED = '_tp_arrival'
 
-const READS_ARRIVAL = /^(?:earliest|latest|first_value|last_value|group_array|lags?|row_number)(?:_if)?$/i
+const READS_ARRIVAL =
+  /^(?:earliest|latest|first_value|last_value|group_array|top_k(?:_exact)?(?:_weighted)?|lags?|row_number)(?:_if)?$/i
 
 /** Whether a result of the SELECT depends on the order in which its rows arrived. */
 export function readsArrival(select: Select): boolean {

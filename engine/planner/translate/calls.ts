@@ -27,7 +27,7 @@ export function callText(call: FunctionCall, scope: Scope, mode: Mode): string {
   }
 
   const model = aggregateModel(call, scope)
-  if (model) return model.finish(`${modelText(model)}${overText(call, scope)}`)
+  if (model) return modelText(model, overText(call, scope))
 
   const store = allowedFunction(call.name)
   const parameters = call.parameters ? `(${texts(call.parameters, scope).join(', ')})` : ''

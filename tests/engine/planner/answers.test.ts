@@ -43,6 +43,44 @@ describe('functions whose meaning depends on their arguments', () => {
     ])
   })
 
+  it('top_k ranks equal counts by arrival, whatever the type, and may count approximately', async () => {
+    const seq = (items: string) => `(SELECT array_join([${items}]) AS v)`
+    const one = async (call: string, from: string) => (await answer(`SELECT ${call} FROM ${from}`)).rows[0]
+    expect(await one('top_k(v, 3), top_k(v, 2, false)', seq('5, 5, 9, 9, 1, 1, 7, 7, 7'))).toEqual([
+      [
+        [7, '3'],
+        [5, '2'],
+        [9, '2'],
+      ],
+      [7, 5],
+    ])
+    expect(await one('top_k(v, 2)', seq("(1, 'b'), (1, 'a'), (1, 'a')"))).toEqual([
+      [
+        [[1, 'a'], '2'],
+        [[1, 'b'], '1'],
+      ],
+    ])
+    expect(await one('top_k_weighted(v, v, 2), top_k(to_nullable(v), 1)', seq('1, 1, 1, 2, 2, 5'))).toEqual([
+      [
+        [5, '5'],
+        [2, '4'],
+      ],
+      [[1, '3']],
+    ])
+    expect(await one('top_k_exact(v, 1)', seq("'x', 'y', 'y'"))).toEqual([[['y', '2']]])
+    // Four counters for twenty values: what a 1.6.1 server finds.
+    const numbers = '(SELECT to_int32(number) AS v FROM numbers(20))'
+    expect(await one('top_k(v, 2, true, 2)', numbers)).toEqual([
+      [
+        [16, '2'],
+        [17, '2'],
+      ],
+    ])
+    await expect(one('top_k_exact(v, 1, true, 2 * 8)', numbers)).rejects.toMatchObject({ code: 69 })
+    await expect(one('top_k(v, 0)', numbers)).rejects.toMatchObject({ code: 69 })
+    await expect(one('top_k(v, v)', numbers)).rejects.toMatchObject({ code: 36 })
+  })
+
   it('monotonic counts rows', async () => {
     const { rows, types } = await answer('SELECT monotonic(5) AS n FROM numbers(3)')
     expect(rows).toEqual([['5'], ['6'], ['7']])

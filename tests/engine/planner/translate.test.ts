@@ -83,7 +83,6 @@ describe('functions', () => {
     expect(value('quantiles(x, 0.1, 0.9)')).toBe('quantiles(0.1, 0.9)(`x`)')
     expect(value('quantile_exact_weighted(x, w, 0.5)')).toBe('quantileExactWeighted(0.5)(`x`, `w`)')
     expect(value('group_uniq_array(x, 3)')).toBe('groupUniqArray(3)(`x`)')
-    expect(value('top_k(x, 3, false)')).toBe('topK(3, 1000)(`x`)')
     expect(value('unique(x)')).toBe('uniq(`x`)')
     expect(value('p95(x)')).toBe('quantile(0.95)(`x`)')
     expect(value('count(DISTINCT x)')).toBe('uniqExact(`x`)')

@@ -20,6 +20,14 @@ const content = async (name: string, columns = 'i, s, d') =>
   (await engine.sql(`SELECT ${columns} FROM table(${name}) ORDER BY i FORMAT CSV`)).text
 
 describe('INSERT', () => {
+  it('numbers the rows of VALUES as they are written, expressions among them', async () => {
+    const s = await stream('i int')
+    const rows = Array.from({ length: 30 }, (_, i) => `(${i} + 0)`).join(', ')
+    await engine.run(`INSERT INTO ${s} (i) VALUES ${rows}`)
+    const read = await engine.rows(`SELECT i FROM table(${s}) ORDER BY _tp_sn`)
+    expect(read.map(({ i }) => i)).toEqual(Array.from({ length: 30 }, (_, i) => i))
+  })
+
   it('VALUES of literals and of expressions', async () => {
     const s = await stream(
       "i int, a array(string), m map(string, int8), b bool, n nullable(string), t datetime64(3, 'UTC'), x decimal(10, 2), big int64",
