@@ -10,6 +10,7 @@ import { Dedup } from './dedup.js'
 import { Difference } from './difference.js'
 import { emptyInbox } from './dry_inbox.js'
 import { type EmitPolicy, emitPolicy, refuseEmit } from './emit.js'
+import { withoutLast } from './emit_last.js'
 import { EnrichJoin, everything, type JoinInput, knowsKeys, type Lookup } from './enrich_join.js'
 import { GlobalAggregate } from './global_aggregate.js'
 import { type Ctes, isUnboundedTable, NO_CTES, withCtes, without } from './is_streaming.js'
@@ -118,7 +119,8 @@ class Builder {
     return Limit.create(this.pipe, rows, limitNumber(offset, 'OFFSET') ?? 0, limitNumber(limit, 'LIMIT'))
   }
 
-  async #unlimited(written: Select, outer: Place): Promise<Operator> {
+  async #unlimited(asked: Select, outer: Place): Promise<Operator> {
+    const written = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
     if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
     const select = { ...withoutOver(written, this.pipe.env), from: written.from }
     const aliases = tableNames(select.from)

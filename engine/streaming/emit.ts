@@ -17,7 +17,6 @@ export interface EmitPolicy {
 
 const UNSUPPORTED: [keyof Emit, string][] = [
   ['perEvent', 'EMIT PER EVENT'],
-  ['last', 'EMIT LAST'],
   ['onlyMaxSpan', 'EMIT AFTER KEY EXPIRE'],
   ['maxSpan', 'EMIT AFTER KEY EXPIRE'],
   ['identifiedBy', 'EMIT AFTER KEY EXPIRE'],
