@@ -1,4 +1,4 @@
-import { type Edition, printExpr, printStatement, quoteName, type Statement } from '../dialect/index.js'
+import { type AlterAction, type Edition, printStatement, type Statement } from '../dialect/index.js'
 import { collectionAlterations, streamAlterations, viewSettingAlterations } from './alter.js'
 import { traitsOf } from './kinds.js'
 import type { CompiledObject, DeployedKind, How, Risk } from './model.js'
@@ -73,7 +73,7 @@ export function meansOf(
 }
 
 /** Editions with ALTER VIEW … MODIFY QUERY SETTING. */
-const CAN_ALTER_VIEWS: ReadonlySet<Edition> = new Set(['oss-3', 'enterprise'])
+const CAN_ALTER_VIEWS: ReadonlySet<Edition> = new Set(['embedded', 'oss-3', 'enterprise'])
 
 /** What goes on unchanged for a while although a definition was replaced. */
 const RUNS_ON: Partial<Record<DeployedKind, string>> = {
@@ -106,20 +106,13 @@ export function riskOfDrop(kind: DeployedKind, object?: CompiledObject): Risk {
 }
 
 function collectionStatements(
-  wanted: Extract<Statement, { kind: 'create_named_collection' }>,
+  { name, entries }: Extract<Statement, { kind: 'create_named_collection' }>,
   { set, remove }: { set: string[]; remove: string[] },
 ): string[] {
-  const alter = (text: string) =>
-    printStatement({
-      kind: 'alter',
-      object: 'named_collection',
-      name: wanted.name,
-      actions: [{ kind: 'other', text }],
-    })
-  const pairs = wanted.entries
-    .filter(({ name }) => set.includes(name))
-    .map(({ name, value }) => `${quoteName(name)} = ${printExpr(value)}`)
-  const statements = [alter(`SET ${pairs.join(', ')}`)]
-  if (remove.length > 0) statements.push(alter(`DELETE ${remove.map(quoteName).join(', ')}`))
-  return statements
+  const values = entries
+    .filter((entry) => set.includes(entry.name))
+    .map(({ name, value }) => ({ name, value }))
+  const actions: AlterAction[] = [{ kind: 'set_keys', entries: values }]
+  if (remove.length > 0) actions.push({ kind: 'delete_keys', names: remove })
+  return [printStatement({ kind: 'alter', object: 'named_collection', name, actions })]
 }

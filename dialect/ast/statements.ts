@@ -173,9 +173,14 @@ export interface CreateFormatSchema extends Creation {
   body: string
   type: string
 }
+export interface NamedCollectionEntry {
+  name: string
+  value: Expr
+  overridable?: boolean
+}
 export interface CreateNamedCollection extends Creation {
   kind: 'create_named_collection'
-  entries: { name: string; value: Expr; overridable?: boolean }[]
+  entries: NamedCollectionEntry[]
 }
 export interface CreateDatabase extends Creation {
   kind: 'create_database'
@@ -250,6 +255,9 @@ export type AlterAction = Node &
     | { kind: 'drop_index' | 'materialize_index' | 'clear_index'; name: string; partition?: Expr }
     | { kind: 'drop_partition'; partition: Expr }
     | { kind: 'delete'; where: Expr }
+    /** Of a named collection. */
+    | { kind: 'set_keys'; entries: NamedCollectionEntry[] }
+    | { kind: 'delete_keys'; names: string[] }
     /** Anything newer than this parser, kept as text. */
     | { kind: 'other'; text: string }
   )

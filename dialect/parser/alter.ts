@@ -1,5 +1,6 @@
 import type { Alter, AlterAction, Expr } from '../ast.js'
 import { parseColumn, parseIndex, parseTtlItem } from './columns.js'
+import { parseCollectionEntry } from './create_other.js'
 import type { Cursor } from './cursor.js'
 import { parseExpr } from './expressions.js'
 import { isQuery } from './lookahead.js'
@@ -28,14 +29,38 @@ export function parseAlter(c: Cursor): Alter | undefined {
   }
   c.index += 1 + found[0].split(' ').length
   const name = parseQualifiedName(c)
-  const actions: AlterAction[] = c.list(() => {
+  const spanned = (parse: Action): AlterAction => {
     const from = c.index
-    return { ...parseAction(c), span: c.span(from) }
-  })
+    return { ...parse(c), span: c.span(from) }
+  }
+  const actions = found[1] === 'named_collection' ? parseKeys(c, spanned) : c.list(() => spanned(parseAction))
   return { kind: 'alter', object: found[1], name, actions, ...parseTail(c), span: c.span(start) }
 }
 
 type Action = (c: Cursor) => AlterAction
+
+/** `SET k = v, …` and `DELETE k, …`, one or both. */
+function parseKeys(c: Cursor, spanned: (parse: Action) => AlterAction): AlterAction[] {
+  const actions: AlterAction[] = []
+  if (c.keyword('SET')) {
+    actions.push(
+      spanned(() => {
+        c.next()
+        return { kind: 'set_keys', entries: c.list(() => parseCollectionEntry(c)) }
+      }),
+    )
+  }
+  if (c.keyword('DELETE')) {
+    actions.push(
+      spanned(() => {
+        c.next()
+        return { kind: 'delete_keys', names: c.list(() => c.name('key')) }
+      }),
+    )
+  }
+  if (actions.length === 0) c.fail('SET', 'DELETE')
+  return actions
+}
 
 /** The first words that match decide. */
 const ACTIONS: [words: string, parse: Action][] = [

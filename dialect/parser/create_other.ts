@@ -5,6 +5,7 @@ import type {
   CreateFormatSchema,
   CreateNamedCollection,
   CreateTask,
+  NamedCollectionEntry,
   QualifiedName,
 } from '../ast.js'
 import { unquote } from '../text.js'
@@ -35,14 +36,16 @@ export function parseCreateNamedCollection(
 ): CreateNamedCollection {
   const head = parseHead(c, start, orReplace, 'collection name')
   c.expectKeyword('AS')
-  const entries = c.list(() => {
-    const name = c.name()
-    c.expect('=')
-    const value = parseExpr(c)
-    if (c.takeKeyword('NOT OVERRIDABLE')) return { name, value, overridable: false }
-    return c.takeKeyword('OVERRIDABLE') ? { name, value, overridable: true } : { name, value }
-  })
+  const entries = c.list(() => parseCollectionEntry(c))
   return { kind: 'create_named_collection', entries, ...finish(c, head) }
+}
+
+export function parseCollectionEntry(c: Cursor): NamedCollectionEntry {
+  const name = c.name()
+  c.expect('=')
+  const value = parseExpr(c)
+  if (c.takeKeyword('NOT OVERRIDABLE')) return { name, value, overridable: false }
+  return c.takeKeyword('OVERRIDABLE') ? { name, value, overridable: true } : { name, value }
 }
 
 export function parseCreateDatabase(c: Cursor, start: number, orReplace: boolean): CreateDatabase {

@@ -2,6 +2,7 @@ import type {
   CreateFunction,
   CreateStream,
   Expr,
+  NamedCollectionEntry,
   QualifiedName,
   Setting,
   Statement,
@@ -89,11 +90,7 @@ export function createText(s: Creation, ctx: PrintContext): string {
     case 'create_format_schema':
       return join(head(s, 'FORMAT SCHEMA'), 'AS', quoteString(s.body), 'TYPE', quoteName(s.type), comment)
     case 'create_named_collection': {
-      const entries = s.entries.map((e) => {
-        const flag =
-          e.overridable === undefined ? undefined : e.overridable ? 'OVERRIDABLE' : 'NOT OVERRIDABLE'
-        return join(`${quoteName(e.name)} = ${exprText(e.value, ctx, 1)}`, flag)
-      })
+      const entries = s.entries.map((entry) => entryText(entry, ctx))
       return join(head(s, 'NAMED COLLECTION'), 'AS', entries.join(', '), comment)
     }
     case 'create_database':
@@ -133,6 +130,12 @@ export function createText(s: Creation, ctx: PrintContext): string {
       return line(words, queryText(s.query, ctx), comment)
     }
   }
+}
+
+/** A key of a named collection. */
+export function entryText({ name, value, overridable }: NamedCollectionEntry, ctx: PrintContext): string {
+  const flag = overridable === undefined ? undefined : overridable ? 'OVERRIDABLE' : 'NOT OVERRIDABLE'
+  return join(`${quoteName(name)} = ${exprText(value, ctx, 1)}`, flag)
 }
 
 function streamList(s: CreateStream, ctx: PrintContext): string | undefined {

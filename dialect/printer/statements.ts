@@ -2,7 +2,7 @@ import type { AlterAction, ColumnDef, IndexDef, QualifiedName, Setting, Statemen
 import { OBJECT_WORDS } from '../parser/objects.js'
 import { quoteName, quoteString } from '../text.js'
 import type { PrintContext } from './context.js'
-import { createText, settingsPart } from './create.js'
+import { createText, entryText, settingsPart } from './create.js'
 import { exprList, exprText } from './expressions.js'
 import { nameText, queryText, settingsText, simpleTableText } from './queries.js'
 import { typeText } from './types.js'
@@ -32,7 +32,8 @@ export function statementText(s: Statement, ctx: PrintContext): string {
       return join('DELETE FROM', nameText(s.from), 'WHERE', exprText(s.where, ctx), tail(s, ctx))
     case 'alter': {
       const word = s.object.toUpperCase().replace('_', ' ')
-      const actions = s.actions.map((a) => actionText(a, ctx)).join(', ')
+      const between = s.object === 'named_collection' ? ' ' : ', '
+      const actions = s.actions.map((a) => actionText(a, ctx)).join(between)
       return join('ALTER', word, nameText(s.name), actions, tail(s, ctx))
     }
     case 'rename': {
@@ -215,6 +216,10 @@ function actionText(a: AlterAction, ctx: PrintContext): string {
       return `DROP PARTITION ${partitionText(a.partition, ctx)}`
     case 'delete':
       return `DELETE WHERE ${exprText(a.where, ctx, 1)}`
+    case 'set_keys':
+      return `SET ${a.entries.map((entry) => entryText(entry, ctx)).join(', ')}`
+    case 'delete_keys':
+      return `DELETE ${a.names.map(quoteName).join(', ')}`
     case 'other':
       return a.text
   }

@@ -217,28 +217,18 @@ function altered(statement: Statement, action: Alter['actions'][number]): Statem
         query: { ...statement.query, settings: next.length > 0 ? next : undefined },
       }
     }
-    case 'other':
-      return withPairs(statement, action.text)
+    case 'set_keys':
+    case 'delete_keys': {
+      if (statement.kind !== 'create_named_collection') break
+      const entries = action.kind === 'set_keys' ? action.entries : []
+      const gone = new Set(action.kind === 'set_keys' ? entries.map(({ name }) => name) : action.names)
+      return {
+        ...statement,
+        entries: [...statement.entries.filter(({ name }) => !gone.has(name)), ...entries],
+      }
+    }
   }
   throw new Error(`The fake cannot alter by ${action.kind}`)
-}
-
-function withPairs(statement: Statement, text: string): Statement {
-  if (statement.kind !== 'create_named_collection') throw new Error(`The fake cannot alter by ${text}`)
-  if (text.startsWith('DELETE ')) {
-    const names = text
-      .slice(7)
-      .split(',')
-      .map((name) => name.trim())
-    return { ...statement, entries: statement.entries.filter(({ name }) => !names.includes(name)) }
-  }
-  const set = parseStatement(`CREATE NAMED COLLECTION n AS ${text.slice(4)}`)
-  if (set.kind !== 'create_named_collection') throw new Error(`The fake cannot read ${text}`)
-  const given = new Map(set.entries.map((entry) => [entry.name, entry]))
-  return {
-    ...statement,
-    entries: [...statement.entries.filter(({ name }) => !given.has(name)), ...given.values()],
-  }
 }
 
 const TIME = parseStatement(

@@ -1,0 +1,129 @@
+import type { Edition } from '../../../dialect/index.js'
+import { type ChangeCase, SINCE_3 } from './case.js'
+
+const WITH_SCHEMAS: readonly Edition[] = ['oss-1.6', ...SINCE_3]
+
+const schema = (field: string) =>
+  `CREATE FORMAT SCHEMA p_N AS 'syntax = "proto3"; message M { ${field} }' TYPE Protobuf`
+const dictionary = (columns: string, layout: string) =>
+  `CREATE MUTABLE STREAM s_N (k uint64, v string, w string) PRIMARY KEY k;
+   CREATE DICTIONARY d_N (${columns}) PRIMARY KEY k SOURCE(TIMEPLUS(STREAM 's_N')) LAYOUT(${layout}()) LIFETIME(60)`
+const task = (every: string, query: string) =>
+  `CREATE STREAM s_N (n uint64); CREATE TASK t_N SCHEDULE ${every} TIMEOUT 2s INTO s_N AS ${query}`
+const alert = (limit: number, filter: string) => `CREATE STREAM s_N (x int32);
+  CREATE FUNCTION f_N(x int32) RETURNS int32 LANGUAGE PYTHON AS $$ def f_N(x): return x $$;
+  CREATE ALERT a_N BATCH 10 EVENTS WITH TIMEOUT 5s LIMIT ${limit} ALERTS PER 15s CALL f_N AS SELECT x FROM s_N WHERE ${filter}`
+
+export const OTHERS: ChangeCase[] = [
+  {
+    kind: 'format_schema',
+    what: 'another field',
+    before: schema('string a = 1;'),
+    after: schema('string a = 1; int32 b = 2;'),
+    editions: WITH_SCHEMAS,
+    expected: { 'format_schema:p_N': 'replace safe' },
+    sends: {
+      'format_schema:p_N': [
+        `CREATE OR REPLACE FORMAT SCHEMA p_N AS 'syntax = "proto3"; message M { string a = 1; int32 b = 2; }' TYPE Protobuf`,
+      ],
+    },
+  },
+  {
+    kind: 'format_schema',
+    what: 'taken away, after the stream that used it',
+    before: `${schema('string a = 1;')}; CREATE EXTERNAL STREAM k_N (a string) SETTINGS type = 'kafka', brokers = 'b:9092', topic = 't', data_format = 'ProtobufSingle', format_schema = 'p_N:M'`,
+    after:
+      "CREATE EXTERNAL STREAM k_N (a string) SETTINGS type = 'kafka', brokers = 'b:9092', topic = 't', data_format = 'JSONEachRow'",
+    editions: WITH_SCHEMAS,
+    expected: { 'format_schema:p_N': 'drop destructive', k_N: 'replace safe' },
+  },
+  {
+    kind: 'named_collection',
+    what: 'another value',
+    before: "CREATE NAMED COLLECTION c_N AS brokers = 'a:9092', topic = 't'",
+    after: "CREATE NAMED COLLECTION c_N AS brokers = 'b:9092', topic = 't'",
+    editions: SINCE_3,
+    expected: { 'named_collection:c_N': 'alter safe' },
+    sends: { 'named_collection:c_N': ["ALTER NAMED COLLECTION c_N SET brokers = 'b:9092', topic = 't'"] },
+  },
+  {
+    kind: 'named_collection',
+    what: 'a key less',
+    before: "CREATE NAMED COLLECTION c_N AS brokers = 'a:9092', topic = 't'",
+    after: "CREATE NAMED COLLECTION c_N AS brokers = 'a:9092'",
+    editions: SINCE_3,
+    expected: { 'named_collection:c_N': 'alter safe' },
+    sends: {
+      'named_collection:c_N': ["ALTER NAMED COLLECTION c_N SET brokers = 'a:9092' DELETE topic"],
+    },
+  },
+  {
+    kind: 'named_collection',
+    what: 'a key that may not be overridden any more',
+    before: "CREATE NAMED COLLECTION c_N AS brokers = 'a:9092'",
+    after: "CREATE NAMED COLLECTION c_N AS brokers = 'a:9092' NOT OVERRIDABLE",
+    editions: SINCE_3,
+    expected: { 'named_collection:c_N': 'replace safe' },
+  },
+  {
+    kind: 'dictionary',
+    what: 'another attribute',
+    before: dictionary("k uint64, v string DEFAULT ''", 'FLAT'),
+    after: dictionary("k uint64, v string DEFAULT '', w string DEFAULT ''", 'FLAT'),
+    editions: SINCE_3,
+    expected: { d_N: 'replace safe' },
+  },
+  {
+    kind: 'dictionary',
+    what: 'another layout, under a view',
+    before: `${dictionary("k uint64, v string DEFAULT ''", 'FLAT')}; CREATE VIEW v_N AS SELECT dict_get('d_N', 'v', k) AS v FROM s_N`,
+    after: `${dictionary("k uint64, v string DEFAULT ''", 'HASHED')}; CREATE VIEW v_N AS SELECT dict_get('d_N', 'v', k) AS v FROM s_N`,
+    editions: SINCE_3,
+    expected: { d_N: 'replace safe' },
+  },
+  {
+    kind: 'task',
+    what: 'more often',
+    before: task('10s', 'SELECT count() AS n FROM table(s_N)'),
+    after: task('5s', 'SELECT count() AS n FROM table(s_N)'),
+    editions: SINCE_3,
+    expected: { 'task:t_N': 'replace safe' },
+    sends: {
+      'task:t_N': [
+        'CREATE OR REPLACE TASK t_N SCHEDULE 5s TIMEOUT 2s INTO s_N AS SELECT count() AS n FROM table(s_N)',
+      ],
+    },
+  },
+  {
+    kind: 'task',
+    what: 'another query',
+    before: task('10s', 'SELECT count() AS n FROM table(s_N)'),
+    after: task('10s', 'SELECT max(n) AS n FROM table(s_N)'),
+    editions: SINCE_3,
+    expected: { 'task:t_N': 'replace safe' },
+  },
+  {
+    kind: 'task',
+    what: 'its target is made anew',
+    before: task('10s', 'SELECT 1 AS n'),
+    after: task('10s', 'SELECT 1 AS n').replace('n uint64', 'n uint32'),
+    editions: SINCE_3,
+    expected: { s_N: 'replace destructive', 'task:t_N': 'replace safe' },
+  },
+  {
+    kind: 'alert',
+    what: 'another limit',
+    before: alert(1, 'x > 1'),
+    after: alert(2, 'x > 1'),
+    editions: SINCE_3,
+    expected: { 'alert:a_N': 'replace rebuilds' },
+  },
+  {
+    kind: 'alert',
+    what: 'another condition',
+    before: alert(1, 'x > 1'),
+    after: alert(1, 'x > 2'),
+    editions: SINCE_3,
+    expected: { 'alert:a_N': 'replace rebuilds' },
+  },
+]
