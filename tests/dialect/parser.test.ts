@@ -75,10 +75,10 @@ const STATEMENTS: [sql: string, kind: Statement['kind']][] = [
   ],
   [
     'ALTER STREAM s ADD COLUMN c int AFTER b, RENAME COLUMN a TO b, MODIFY TTL x + 1d, MODIFY SETTING k = 1, ADD INDEX i (a) TYPE minmax GRANULARITY 1, DROP INDEX i, MATERIALIZE INDEX i, CLEAR INDEX i, DROP PARTITION 1, DROP COLUMN z',
-    "ALTER NAMED COLLECTION c SET a = 'x' NOT OVERRIDABLE, b = 'y' DELETE d, e",
-    'ALTER NAMED COLLECTION c DELETE d',
     'alter',
   ],
+  ["ALTER NAMED COLLECTION c SET a = 'x' NOT OVERRIDABLE, b = 'y' DELETE d, e", 'alter'],
+  ['ALTER NAMED COLLECTION c DELETE d', 'alter'],
   ['ALTER VIEW mv MODIFY QUERY SETTING k = 1', 'alter'],
   ['ALTER VIEW mv RESET QUERY SETTING k', 'alter'],
   ['ALTER VIEW mv MODIFY QUERY SELECT a FROM s', 'alter'],
