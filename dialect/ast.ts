@@ -4,6 +4,7 @@
  * span of its source; nodes made by a rewrite may leave it out, and nothing but error messages may
  * depend on it.
  */
+export type * from './ast/access.js'
 export type * from './ast/expressions.js'
 export type * from './ast/names.js'
 export type * from './ast/queries.js'

@@ -7,6 +7,7 @@ export { SqlSyntaxError, type SyntaxReason } from './errors.js'
 export { hashStatement } from './hash.js'
 export { type Lowered, type LoweringNote, lower } from './lowering.js'
 export * from './names.js'
+export { parseAccessCommand } from './parser/access.js'
 export type { ParseOptions } from './parser/cursor.js'
 export {
   parseExpression,

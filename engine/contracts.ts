@@ -336,7 +336,10 @@ export interface ExternalSources {
 
 export interface QueryContext {
   queryId: string
+  /** Nobody's: the engine's own work, for which everything is allowed. */
   user: string
+  /** Of `SET ROLE`; absent: the user's default roles. */
+  roles?: readonly string[]
   database: string
   /** Query settings in force: the request's, then the statement's. */
   settings: Record<string, string>

@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseExpression } from '../dialect/index.js'
 import { UserError } from '../dialect/user_error.js'
+import { AccessControl } from './access/control.js'
+import { Guard } from './access/guard.js'
 import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
 import { purgeWhenIdle } from './chdb/idle.js'
@@ -203,6 +205,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     external,
     runtime,
     queries,
+    guard: new Guard(await AccessControl.open(chdb), catalog),
     planner: createPlanner({
       catalog,
       store,

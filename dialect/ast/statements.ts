@@ -317,6 +317,8 @@ export interface Show extends WithTail {
   /** With `create`: the kind written, if any. */
   object?: ObjectKind
   name?: QualifiedName
+  /** `SHOW CREATE ROW POLICY name ON stream`. */
+  on?: QualifiedName
   from?: string
   like?: { pattern: string; not: boolean; caseInsensitive: boolean }
   where?: Expr

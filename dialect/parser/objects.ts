@@ -9,6 +9,7 @@ const KINDS: [words: string, kind: ObjectKind][] = [
   ['EXTERNAL TABLE', 'external_table'],
   ['FORMAT SCHEMA', 'format_schema'],
   ['RANDOM STREAM', 'random_stream'],
+  ['POLICY', 'row_policy'],
   ['ROW POLICY', 'row_policy'],
   ['STREAM', 'stream'],
   ['TABLE', 'table'],

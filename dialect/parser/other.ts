@@ -1,10 +1,8 @@
 import type {
-  AccessStatement,
   Delete,
   Drop,
   KillQuery,
   Optimize,
-  QualifiedName,
   RecoverFrom,
   Rename,
   SetStatement,
@@ -185,83 +183,4 @@ function tokensText(c: Cursor, from: number): string {
     .slice(from)
     .map((t) => t.text)
     .join(' ')
-}
-
-const ACCESS_OBJECTS: [words: string, object: NonNullable<AccessStatement['object']>][] = [
-  ['USER', 'user'],
-  ['ROLE', 'role'],
-  ['ROW POLICY', 'row_policy'],
-  ['POLICY', 'row_policy'],
-  ['QUOTA', 'quota'],
-  ['SETTINGS PROFILE', 'settings_profile'],
-  ['PROFILE', 'settings_profile'],
-]
-
-const ACCESS_WORDS = new Set(
-  `CREATE ALTER GRANT REVOKE SET ROLE USER ROW POLICY QUOTA SETTINGS PROFILE IF NOT EXISTS OR REPLACE ON TO FROM FOR AS BY WITH
-  IDENTIFIED PLAINTEXT_PASSWORD SHA256_PASSWORD NO_PASSWORD DOUBLE_SHA1_PASSWORD HOST ANY LOCAL IP NAME LIKE DEFAULT NONE ALL EXCEPT GRANTEES
-  SELECT INSERT CREATE DROP SHOW KILL QUERY ACCESS MANAGEMENT ADMIN OPTION USING PERMISSIVE RESTRICTIVE KEYED INTERVAL MAX TRUNCATE
-  OPTIMIZE SYSTEM DATABASE STREAM VIEW FUNCTION RENAME ADD AND IN IS NULL HASH SALT`.split(/\s+/),
-)
-
-/** Users, roles, policies, quotas, grants; undefined if the statement is about something else. */
-export function parseAccess(c: Cursor): AccessStatement | undefined {
-  const action = c.token.upper
-  const start = c.index
-  if (action === 'GRANT' || action === 'REVOKE')
-    return restOfAccess(c, start, action.toLowerCase() as 'grant' | 'revoke')
-  if (action === 'SET') {
-    return c.keyword('SET ROLE') || c.keyword('SET DEFAULT ROLE')
-      ? restOfAccess(c, start, 'set_role')
-      : undefined
-  }
-  const ahead = c.keyword('OR REPLACE', 1) ? 3 : 1
-  const found = ACCESS_OBJECTS.find(([words]) => c.keyword(words, ahead))
-  if (!found) return undefined
-  return restOfAccess(c, start, action === 'ALTER' ? 'alter' : 'create', found[1])
-}
-
-function restOfAccess(
-  c: Cursor,
-  start: number,
-  action: AccessStatement['action'],
-  object?: AccessStatement['object'],
-): AccessStatement {
-  const node: AccessStatement = { kind: 'access', action, names: [], text: '' }
-  if (object !== undefined) node.object = object
-  const on: QualifiedName[] = []
-  const texts: string[] = []
-  while (!c.atEnd) {
-    const t = c.token
-    if (t.kind === 'error') c.fail('end of query')
-    const isWord = t.kind === 'word' && ACCESS_WORDS.has(t.upper)
-    texts.push(isWord ? t.upper : t.text)
-    const startsNames = isNameList(c, object)
-    c.next()
-    if (startsNames && c.isName() && !ACCESS_WORDS.has(c.token.upper))
-      node.names.push(c.token.text.replace(/^[`"]|[`"]$/g, ''))
-    if (t.upper === 'ON' && (c.isName() || c.is('*'))) on.push(onTarget(c))
-  }
-  if (on.length > 0) node.on = on
-  node.text = texts.join(' ')
-  return { ...node, span: c.span(start) }
-}
-
-/** True if a name of the statement's subject follows this token. */
-function isNameList(c: Cursor, object: AccessStatement['object'] | undefined): boolean {
-  if (object !== undefined) {
-    const t = c.token
-    return (
-      t.upper === 'EXISTS' ||
-      (ACCESS_OBJECTS.some(([words]) => words.endsWith(t.upper) && t.upper !== '') && !c.keyword('IF', 1))
-    )
-  }
-  return c.keyword('TO') || c.keyword('FROM') || c.keyword('ROLE')
-}
-
-/** `db.t`, `db.*`, `*.*`, `t`: looked at, not taken. */
-function onTarget(c: Cursor): QualifiedName {
-  const first = c.token.text
-  if (!c.symbolAt(1, '.')) return { name: first }
-  return { database: first, name: c.peek(2).text }
 }

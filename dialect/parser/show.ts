@@ -1,4 +1,5 @@
 import type { Describe, Exists_, Explain, Setting, Show, Statement } from '../ast.js'
+import { parseTable } from './access.js'
 import type { Cursor } from './cursor.js'
 import { parseExpr, parseExprWithAlias } from './expressions.js'
 import { kindWords, takeObjectKind } from './objects.js'
@@ -16,6 +17,7 @@ const LISTS = [
   'ENABLED ROLES',
   'CURRENT QUOTA',
   'ROW POLICIES',
+  'POLICIES',
   'SETTINGS PROFILES',
   'STREAMS',
   'TABLES',
@@ -58,6 +60,7 @@ export function parseShow(c: Cursor): Show | undefined {
     if (words === 'INDEXES' || words === 'COLUMNS') show.name = name
     else show.from = name.name
   }
+  if (words.endsWith('POLICIES') && c.takeKeyword('ON')) show.name = parseTable(c)
   parseShowFilter(c, show)
   if (c.takeKeyword('LIMIT')) show.limit = parseExpr(c)
   return { ...show, ...parseTail(c), span: c.span(start) }
@@ -84,6 +87,7 @@ function parseShowCreate(c: Cursor): Show {
   if (object !== undefined) show.object = object
   if (!c.isName()) c.fail('name', ...kindWords())
   show.name = parseQualifiedName(c)
+  if (object === 'row_policy' && c.takeKeyword('ON')) show.on = parseQualifiedName(c)
   return { ...show, ...parseTail(c), span: c.span(start) }
 }
 

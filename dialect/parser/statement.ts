@@ -1,11 +1,11 @@
 import type { Opaque, QualifiedName, Statement } from '../ast.js'
+import { parseAccess } from './access.js'
 import { parseAlter } from './alter.js'
 import { parseCreate } from './create.js'
 import type { Cursor } from './cursor.js'
 import { parseInsert } from './insert.js'
 import { isQuery } from './lookahead.js'
 import {
-  parseAccess,
   parseDelete,
   parseDrop,
   parseKill,

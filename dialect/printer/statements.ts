@@ -118,8 +118,18 @@ export function columnName(name: string): string {
 function showText(s: Extract<Statement, { kind: 'show' }>, ctx: PrintContext): string {
   const what = s.what.toUpperCase().replaceAll('_', ' ')
   if (s.what === 'create')
-    return join('SHOW CREATE', s.object && OBJECT_WORDS[s.object], s.name && nameText(s.name), tail(s, ctx))
+    return join(
+      'SHOW CREATE',
+      s.object && OBJECT_WORDS[s.object],
+      s.name && nameText(s.name),
+      s.on && `ON ${nameText(s.on)}`,
+      tail(s, ctx),
+    )
   if (s.what === 'grants') return join('SHOW GRANTS', s.name && `FOR ${nameText(s.name)}`, tail(s, ctx))
+  if (s.what.endsWith('policies') && s.name) {
+    const on = s.name.name === '*' ? `${quoteName(s.name.database!)}.*` : nameText(s.name)
+    return join('SHOW', what, `ON ${on}`, tail(s, ctx))
+  }
   const from = s.name ? nameText(s.name) : s.from === undefined ? undefined : quoteName(s.from)
   const like =
     s.like &&

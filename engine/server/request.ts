@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Statement } from '../../dialect/ast.js'
 import { parseStatement } from '../../dialect/index.js'
+import type { AccessControl } from '../access/control.js'
 import { EngineError } from '../errors.js'
 import { sqlError } from '../statements/errors.js'
 import type { Session, Sessions } from './sessions.js'
@@ -51,6 +52,7 @@ export interface RequestSettings {
   settings: Record<string, string>
   params: Record<string, string>
   session: Session | undefined
+  roles?: readonly string[]
 }
 
 export function requestSettings(
@@ -58,6 +60,7 @@ export function requestSettings(
   url: URL,
   user: string,
   sessions: Sessions,
+  control: AccessControl,
 ): RequestSettings {
   const sessionId = url.searchParams.get('session_id')
   const session = sessionId
@@ -72,16 +75,22 @@ export function requestSettings(
     if (name.startsWith('param_')) params[name.slice('param_'.length)] = value
     else if (!RESERVED.has(name)) settings[name] = value
   }
+  const home = control.users.get(user)?.defaultDatabase
   const idempotentId = header(request, 'idempotent-id') ?? url.searchParams.get('idempotent_id')
   if (idempotentId) settings.idempotent_id = idempotentId
   return {
     queryId: url.searchParams.get('query_id') || header(request, 'query-id') || randomUUID(),
     database:
-      url.searchParams.get('database') || header(request, 'database') || session?.database || 'default',
+      url.searchParams.get('database') ||
+      header(request, 'database') ||
+      session?.database ||
+      home ||
+      'default',
     defaultFormat: header(request, 'format') ?? (url.searchParams.get('default_format') || 'TabSeparated'),
     settings,
     params,
     session,
+    roles: session?.roles,
   }
 }
 

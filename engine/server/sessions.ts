@@ -1,9 +1,11 @@
 import { EngineError } from '../errors.js'
 
-/** What `SET` and `USE` change for the requests of one `session_id`. */
+/** What `SET`, `SET ROLE` and `USE` change for the requests of one `session_id`. */
 export interface Session {
   settings: Record<string, string>
   database: string
+  /** Of `SET ROLE`. */
+  roles?: readonly string[]
 }
 
 const DEFAULT_TIMEOUT_S = 60

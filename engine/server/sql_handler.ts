@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
 import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import type { StatementDeps } from '../statements/deps.js'
 import { clientError, sqlError } from '../statements/errors.js'
 import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
 import { hideSecrets } from '../statements/secrets.js'
@@ -18,6 +19,7 @@ export interface SqlDeps {
   executor: StatementExecutor
   queries: QueryRegistry
   sessions: Sessions
+  statements: Pick<StatementDeps, 'guard'>
   onError(error: EngineError, queryId: string): void
 }
 
@@ -38,8 +40,9 @@ export async function handleSql(
   let failed = false
   let body: ResponseBody | undefined
   try {
-    const user = authenticate(request, url)
-    const options = requestSettings(request, url, user, deps.sessions)
+    const { control } = deps.statements.guard
+    const user = await authenticate(request, url, control)
+    const options = requestSettings(request, url, user, deps.sessions, control)
     response.setHeader('x-timeplus-query-id', options.queryId)
     response.setHeader('x-timeplus-summary', SUMMARY)
     const { statement, source, data } = readStatement(
@@ -70,6 +73,7 @@ export async function handleSql(
     const context: QueryContext = {
       queryId: options.queryId,
       user,
+      ...(options.roles ? { roles: options.roles } : {}),
       database: options.database,
       settings: options.settings,
       params: options.params,
@@ -82,6 +86,7 @@ export async function handleSql(
     if (options.session && statement.kind === 'set')
       Object.assign(options.session.settings, pick(context, statement.settings))
     if (options.session && statement.kind === 'use') options.session.database = statement.database
+    if (options.session && statement.kind === 'access') options.session.roles = context.roles
     body = new ResponseBody(response, wantsGzip(request, url))
     if (wantsGzip(request, url)) response.setHeader('content-encoding', 'gzip')
     await respond(result, body, { response, context, running, deps, defaultFormat: options.defaultFormat })

@@ -1,20 +1,14 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { EngineError } from '../errors.js'
-
-/** Proton's built-in users. The engine listens on loopback; these exist so that clients' defaults work. */
-const BUILT_IN: Readonly<Record<string, string>> = { default: '', proton: 'proton@t+' }
+import type { AccessControl } from '../access/control.js'
 
 /** The request's user. Throws AUTHENTICATION_FAILED (516). Credentials: URL, headers, then basic authorization. */
-export function authenticate(request: IncomingMessage, url: URL): string {
+export async function authenticate(
+  request: IncomingMessage,
+  url: URL,
+  control: AccessControl,
+): Promise<string> {
   const { user, password } = credentials(request, url)
-  const expected = BUILT_IN[user]
-  if (expected === undefined || !equal(expected, password)) {
-    throw new EngineError(
-      'AUTHENTICATION_FAILED',
-      `${user}: Authentication failed: password is incorrect or there is no user with such name`,
-    )
-  }
+  await control.authenticate(user, password)
   return user
 }
 
@@ -40,10 +34,4 @@ export function header(request: IncomingMessage, name: string): string | undefin
     if (typeof value === 'string' && value !== '') return value
   }
   return undefined
-}
-
-function equal(a: string, b: string): boolean {
-  const left = Buffer.from(a)
-  const right = Buffer.from(b)
-  return left.length === right.length && timingSafeEqual(left, right)
 }

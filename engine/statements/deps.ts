@@ -1,5 +1,6 @@
 import type { Expr, QualifiedName, Setting } from '../../dialect/ast.js'
 import { printExpr } from '../../dialect/index.js'
+import type { Guard } from '../access/guard.js'
 import type { StoredCatalog } from '../catalog/catalog.js'
 import type {
   Chdb,
@@ -24,6 +25,7 @@ export interface StatementDeps {
   planner: Planner
   runtime: StreamingRuntime
   queries: QueryRegistry
+  guard: Guard
 }
 
 /** Proton SQL of a stream's own expressions (defaults, TTL, sharding) → the store's. */

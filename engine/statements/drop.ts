@@ -1,6 +1,7 @@
 import type { Drop, QualifiedName, Truncate } from '../../dialect/ast.js'
 import type { CatalogObject, FunctionObject, QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { dropAccess } from './access.js'
 import { dropInner } from './create_view.js'
 import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
 import { notSupported } from './errors.js'
@@ -17,7 +18,10 @@ const RELATIONS = new Set([
   'materialized_view',
 ])
 
+const OF_ACCESS = new Set(['user', 'role', 'row_policy', 'quota'])
+
 export async function drop(statement: Drop, context: QueryContext, deps: StatementDeps): Promise<void> {
+  if (OF_ACCESS.has(statement.object)) return dropAccess(statement, context, deps)
   const settings = { ...context.settings, ...settingsText(statement.settings) }
   for (const name of statement.names) {
     if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)

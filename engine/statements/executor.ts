@@ -1,7 +1,9 @@
 import type { Delete, Optimize, Statement } from '../../dialect/ast.js'
+import { parseAccessCommand } from '../../dialect/index.js'
 import type { QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { currentTable, historyTable, isKeyed } from '../storage/tables.js'
+import { access } from './access.js'
 import { alter } from './alter.js'
 import { createExternalStream, createRandomStream } from './create_other_streams.js'
 import { createStream } from './create_stream.js'
@@ -21,7 +23,7 @@ import { system } from './system.js'
 const DONE: StatementResult = { kind: 'done' }
 
 /** Statements that change the catalog run one after the other: what one checks, the next cannot undo. */
-const DEFINING = /^(?:create_|drop$|alter$|rename$|truncate$|system$)/
+const DEFINING = /^(?:create_|drop$|alter$|rename$|truncate$|system$|access$)/
 
 export function createExecutor(deps: StatementDeps): StatementExecutor {
   let tail: Promise<unknown> = Promise.resolve()
@@ -34,7 +36,10 @@ export function createExecutor(deps: StatementDeps): StatementExecutor {
     async execute(statement, source, context, data) {
       try {
         checkQuerySettings(context.settings)
-        const run = () => killable(context, deps, () => execute(statement, source, context, data, deps))
+        const run = () => {
+          const checked = deps.guard.check(statement, context)
+          return killable(context, deps, () => execute(checked, source, context, data, deps))
+        }
         return await (DEFINING.test(statement.kind) ? inTurn(run) : run())
       } catch (cause) {
         throw clientError(cause)
@@ -117,6 +122,8 @@ async function execute(
       Object.assign(context.settings, settings)
       return DONE
     }
+    case 'access':
+      return done(access(parseAccessCommand(statement), context, deps))
     case 'system':
       return done(system(statement, context, deps))
     case 'opaque':
@@ -173,6 +180,5 @@ function unknownStatement(text: string, source: string): EngineError {
 }
 
 function statementName(statement: Statement): string {
-  if (statement.kind === 'access') return statement.text.split(' ').slice(0, 2).join(' ')
   return statement.kind.replaceAll('_', ' ').toUpperCase()
 }

@@ -1,6 +1,7 @@
 /** SELECT, EXPLAIN, KILL QUERY. */
 import type { Explain, KillQuery, Query, Select } from '../../dialect/ast.js'
 import { printStatement } from '../../dialect/index.js'
+import { denied, may } from '../access/control.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
 import { exactCountMemory, isAggregation } from '../planner/index.js'
 import type { StatementDeps } from './deps.js'
@@ -87,10 +88,17 @@ export async function killQuery(
     from: { kind: 'table', name: { database: 'system', name: 'processes' } },
     where: statement.where,
   }
-  const plan = await deps.planner.plan(choice, { ...context, tableMode: true })
-  const rows = await deps.chdb.rows<[string, string, string]>(plan.sql)
-  await plan.release()
-  const chosen = rows.filter(([id]) => id !== context.queryId)
+  const running = async (user: string) => {
+    const plan = await deps.planner.plan(choice, { ...context, user, tableMode: true })
+    const rows = await deps.chdb.rows<[string, string, string]>(plan.sql)
+    await plan.release()
+    return rows.filter(([id]) => id !== context.queryId)
+  }
+  const chosen = await running(context.user)
+  const who = deps.guard.accessOf(context)
+  if (chosen.length === 0 && !may(who, 'KILL QUERY') && (await running('')).length > 0) {
+    throw denied(who, 'KILL QUERY ON *.*')
+  }
   const ends = statement.mode === 'test' ? [] : chosen.map(([id]) => deps.queries.kill(id))
   const waits = statement.mode === 'sync'
   if (waits) await Promise.race([Promise.all(ends), aborted(context.signal)])

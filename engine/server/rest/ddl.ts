@@ -24,7 +24,8 @@ export async function streamDefinitions(call: RestCall, deps: RestDeps): Promise
 }
 
 function listed(call: RestCall, deps: RestDeps): unknown[] {
-  const { catalog } = deps.statements
+  const { catalog, guard } = deps.statements
+  const access = guard.accessOf(call.context)
   const [database = call.context.database, name] = call.name?.split('/') ?? []
   if (!catalog.databases().includes(database))
     throw new RestError(81, `Databases ${database} does not exist.`, 404)
@@ -32,6 +33,7 @@ function listed(call: RestCall, deps: RestDeps): unknown[] {
     throw new RestError(60, `No stream named '${name}' in database '${database}'`, 404)
   return catalog.list(database).flatMap((object) => {
     if (object.kind === 'stream' && object.owner !== undefined) return []
+    if (!guard.sees(access, object.name)) return []
     if (name !== undefined && object.name.name !== name) return []
     const stream = object.kind === 'stream' ? object : undefined
     return [

@@ -8,7 +8,7 @@ const MODES = new Set(['async', 'sync', 'fire_and_forget', 'ordered'])
 /** `{"columns": […], "data": [[…], …]}`. Every mode is acknowledged after the commit: none promises less. */
 export async function ingest(call: RestCall, deps: RestDeps): Promise<RestAnswer> {
   const mode = call.url.searchParams.get('mode') ?? 'async'
-  const { catalog } = deps.statements
+  const { catalog, guard } = deps.statements
   const target = catalog.require({ name: call.name! }, call.context.database)
   if (target.kind !== 'stream' && target.kind !== 'external_stream') {
     throw new EngineError(
@@ -23,6 +23,7 @@ export async function ingest(call: RestCall, deps: RestDeps): Promise<RestAnswer
   if (!Array.isArray(columns) || columns.length === 0 || columns.some((name) => typeof name !== 'string')) {
     throw new RestError(117, "Invalid request: 'columns' must be a list of column names")
   }
+  guard.demandOn(call.context, 'INSERT', target.name, columns as string[])
   const rows = arrayElements(call.body.toString('utf8'), 'data')
   if (!rows || rows.some((row) => !row.startsWith('['))) {
     throw new RestError(117, "Invalid request: 'data' must be a list of rows, each a list of values")

@@ -45,7 +45,10 @@ export async function search(call: RestCall, deps: RestDeps): Promise<RestAnswer
     ...(body.page_size === undefined ? {} : { limit: whole(body.page_size) }),
     ...(body.offset === undefined ? {} : { offset: whole(body.offset) }),
   }
-  const plan = await deps.statements.planner.plan(select, { ...call.context, tableMode: true })
+  const context = { ...call.context, tableMode: true }
+  const checked = deps.statements.guard.check({ kind: 'query', query: select }, context)
+  const shown = checked.kind === 'query' ? checked.query : select
+  const plan = await deps.statements.planner.plan(shown, context)
   const chunks: Buffer[] = []
   try {
     const rows = {
@@ -81,7 +84,8 @@ export async function format(call: RestCall): Promise<RestAnswer> {
 /** What a SELECT reads and gives. */
 export async function analyse(call: RestCall, deps: RestDeps): Promise<RestAnswer> {
   const { text, query } = selectOf(call)
-  const { catalog, runtime, udfs } = deps.statements
+  const { catalog, guard, runtime, udfs } = deps.statements
+  guard.check({ kind: 'query', query }, call.context)
   const leaves: NamedTable[] = []
   const traits = { join: false, union: query.kind === 'union', subquery: false, aggregate: false }
   const env = { lookup: (name: string) => udfs.lookup(name) }

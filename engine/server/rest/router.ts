@@ -73,7 +73,7 @@ export async function handleRest(
   const [pattern, methods, handler] = found
   const method = request.method ?? 'GET'
   try {
-    const user = authenticate(request, url)
+    const user = await authenticate(request, url, deps.statements.guard.control)
     if (!methods.includes(method)) {
       throw new EngineError('UNSUPPORTED_METHOD', `Method ${method} is not supported for ${url.pathname}`)
     }

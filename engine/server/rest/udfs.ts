@@ -2,7 +2,6 @@ import type { CreateFunction, FunctionArg } from '../../../dialect/ast.js'
 import { parseType, printType } from '../../../dialect/index.js'
 import type { FunctionObject } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
-import { createFunction, dropFunction } from '../../statements/functions.js'
 import { type RestAnswer, type RestCall, type RestDeps, RestError, readJson } from './router.js'
 
 /** `GET /udfs`, `GET|DELETE /udfs/<name>`, `POST /udfs`. */
@@ -10,11 +9,16 @@ export async function functionDefinitions(call: RestCall, deps: RestDeps): Promi
   const { catalog } = deps.statements
   const ok = { json: { request_id: call.requestId } }
   if (call.method === 'POST') {
-    await createFunction(definitionOf(readJson(call.body)), deps.statements)
+    await deps.executor.execute(definitionOf(readJson(call.body)), '', call.context)
     return ok
   }
   if (call.method === 'DELETE') {
-    await dropFunction(call.name ?? '', false, deps.statements)
+    const names = [{ name: call.name ?? '' }]
+    await deps.executor.execute(
+      { kind: 'drop', object: 'function', names, ifExists: false },
+      '',
+      call.context,
+    )
     return ok
   }
   if (call.name === undefined) {
