@@ -64,4 +64,4 @@ export type AccessCommand =
   | { kind: 'set_role'; roles?: NamesOf }
   | { kind: 'set_default_role'; roles: NamesOf; to: NamesOf }
   /** Quotas and settings profiles. */
-  | { kind: 'other'; object: string }
+  | { kind: 'other'; object: string; names: string[]; text: string }

@@ -34,6 +34,10 @@ function lowerEmbedded(s: Statement, low: Lowering): Statement {
       if (s.scheduled)
         low.refuse(`scheduled materialized views (${s.name.name})`, 'use a task, or leave SCHEDULED out')
       return s
+    case 'access':
+      if (s.object === 'quota' || s.object === 'settings_profile')
+        low.refuse(`${s.object.replace('_', ' ')}s (${s.names[0] ?? ''})`, 'leave the statement out')
+      return s
     default:
       return s
   }
@@ -94,6 +98,11 @@ function lower16(s: Statement, low: Lowering): Statement {
       return lowerShow16(s, low)
     case 'system':
       return lowerSystem16(s, low)
+    case 'access':
+      if (s.object === 'row_policy')
+        low.refuse(`row policies (${s.names[0] ?? ''})`, 'grant SELECT on a view that leaves the rows out')
+      if (s.object === 'settings_profile') low.refuse('settings profiles', 'leave the statement out')
+      return s
     case 'opaque':
       low.note('OPAQUE', 'This statement is newer than the parser; it is passed on as it stands')
       return s

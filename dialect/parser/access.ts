@@ -1,6 +1,9 @@
 /** Users, roles, grants, row policies: the statement as text, and what it means. */
 import type { AccessCommand, GrantElement, NamesOf } from '../ast/access.js'
 import type { AccessStatement, QualifiedName } from '../ast.js'
+import { SqlSyntaxError } from '../errors.js'
+import { accessText } from '../printer/access.js'
+import { contextOf } from '../printer/context.js'
 import { type Cursor, run } from './cursor.js'
 import { parseExpr } from './expressions.js'
 import { parseQualifiedName } from './tables.js'
@@ -15,73 +18,84 @@ const ACCESS_OBJECTS: [words: string, object: NonNullable<AccessStatement['objec
   ['PROFILE', 'settings_profile'],
 ]
 
-const ACCESS_WORDS = new Set(
-  `CREATE ALTER GRANT REVOKE SET ROLE USER ROW POLICY QUOTA SETTINGS PROFILE IF NOT EXISTS OR REPLACE ON TO FROM FOR AS BY WITH
-  IDENTIFIED PLAINTEXT_PASSWORD SHA256_PASSWORD NO_PASSWORD DOUBLE_SHA1_PASSWORD HOST ANY LOCAL IP NAME LIKE DEFAULT NONE ALL EXCEPT GRANTEES
-  SELECT INSERT CREATE DROP SHOW KILL QUERY ACCESS MANAGEMENT ADMIN OPTION USING PERMISSIVE RESTRICTIVE KEYED INTERVAL MAX TRUNCATE
-  OPTIMIZE SYSTEM DATABASE STREAM VIEW FUNCTION RENAME ADD AND IN IS NULL HASH SALT`.split(/\s+/),
-)
-
 /** Users, roles, policies, quotas, grants; undefined if the statement is about something else. */
 export function parseAccess(c: Cursor): AccessStatement | undefined {
   const action = c.token.upper
-  const start = c.index
-  if (action === 'GRANT' || action === 'REVOKE')
-    return restOfAccess(c, start, action.toLowerCase() as 'grant' | 'revoke')
+  if (action === 'GRANT' || action === 'REVOKE') {
+    return accessNode(c, action.toLowerCase() as 'grant' | 'revoke')
+  }
   if (action === 'SET') {
-    return c.keyword('SET ROLE') || c.keyword('SET DEFAULT ROLE')
-      ? restOfAccess(c, start, 'set_role')
-      : undefined
+    return c.keyword('SET ROLE') || c.keyword('SET DEFAULT ROLE') ? accessNode(c, 'set_role') : undefined
   }
   const ahead = c.keyword('OR REPLACE', 1) ? 3 : 1
   const found = ACCESS_OBJECTS.find(([words]) => c.keyword(words, ahead))
-  if (!found) return undefined
-  return restOfAccess(c, start, action === 'ALTER' ? 'alter' : 'create', found[1])
+  return found && accessNode(c, action === 'ALTER' ? 'alter' : 'create', found[1])
 }
 
-function restOfAccess(
+/** What is known is put in one text; what another edition may know is kept as it is written. */
+function accessNode(
   c: Cursor,
-  start: number,
   action: AccessStatement['action'],
-  object?: AccessStatement['object'],
+  object?: NonNullable<AccessStatement['object']>,
 ): AccessStatement {
+  const start = c.index
+  const command = known(c)
   const node: AccessStatement = { kind: 'access', action, names: [], text: '' }
   if (object !== undefined) node.object = object
-  const on: QualifiedName[] = []
-  const texts: string[] = []
-  while (!c.atEnd) {
-    const t = c.token
-    if (t.kind === 'error') c.fail('end of query')
-    const isWord = t.kind === 'word' && ACCESS_WORDS.has(t.upper)
-    texts.push(isWord ? t.upper : t.text)
-    const startsNames = isNameList(c, object)
-    c.next()
-    if (startsNames && c.isName() && !ACCESS_WORDS.has(c.token.upper))
-      node.names.push(c.token.text.replace(/^[`"]|[`"]$/g, ''))
-    if (t.upper === 'ON' && (c.isName() || c.is('*'))) on.push(onTarget(c))
+  if (command) {
+    node.names = namesIn(command)
+    const on = streamsIn(command)
+    if (on.length > 0) node.on = on
+    node.text = accessText(command, contextOf({}))
+  } else {
+    while (!c.atEnd) {
+      if (c.token.kind === 'error') c.fail('end of query')
+      c.next()
+    }
+    node.text = c
+      .slice(start)
+      .map((t) => t.text)
+      .join(' ')
   }
-  if (on.length > 0) node.on = on
-  node.text = texts.join(' ')
   return { ...node, span: c.span(start) }
 }
 
-/** True if a name of the statement's subject follows this token. */
-function isNameList(c: Cursor, object: AccessStatement['object'] | undefined): boolean {
-  if (object !== undefined) {
-    const t = c.token
-    return (
-      t.upper === 'EXISTS' ||
-      (ACCESS_OBJECTS.some(([words]) => words.endsWith(t.upper) && t.upper !== '') && !c.keyword('IF', 1))
-    )
+function known(c: Cursor): AccessCommand | undefined {
+  const start = c.index
+  try {
+    const command = parseCommand(c)
+    // Clauses that have no place in the tree are kept as they are written.
+    if (c.atEnd && !(command.kind === 'user' && command.refused.length > 0)) return command
+  } catch (cause) {
+    if (!(cause instanceof SqlSyntaxError)) throw cause
   }
-  return c.keyword('TO') || c.keyword('FROM') || c.keyword('ROLE')
+  c.index = start
+  return undefined
 }
 
-/** `db.t`, `db.*`, `*.*`, `t`: looked at, not taken. */
-function onTarget(c: Cursor): QualifiedName {
-  const first = c.token.text
-  if (!c.symbolAt(1, '.')) return { name: first }
-  return { database: first, name: c.peek(2).text }
+function namesIn(command: AccessCommand): string[] {
+  switch (command.kind) {
+    case 'user':
+    case 'role':
+      return command.names
+    case 'row_policy':
+      return [...new Set(command.policies.map(({ name }) => name))]
+    case 'grant':
+    case 'set_default_role':
+      return command.to.names
+    case 'set_role':
+      return command.roles?.names ?? []
+    case 'other':
+      return command.names
+  }
+}
+
+function streamsIn(command: AccessCommand): QualifiedName[] {
+  if (command.kind === 'row_policy') return command.policies.map(({ on }) => on)
+  if (command.kind !== 'grant') return []
+  return command.elements.map(({ database, name }) =>
+    database === undefined ? { name } : { database, name },
+  )
 }
 
 /** What an access statement does. Throws for what is no such statement, or none that is known. */
@@ -124,8 +138,12 @@ function parseCommand(c: Cursor): AccessCommand {
     case 'row_policy':
       return { kind: 'row_policy', ...mode, ...parsePolicy(c) }
     default: {
+      const start = c.index
+      const names = c.isName() ? [c.name()] : []
       while (!c.atEnd) c.next()
-      return { kind: 'other', object: found![1] }
+      const rest = c.slice(start).map((t) => t.text)
+      const head = `${alter ? 'ALTER' : 'CREATE'} ${found![0]}`
+      return { kind: 'other', object: found![1], names, text: [head, ...rest].join(' ') }
     }
   }
 }

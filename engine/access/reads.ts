@@ -47,7 +47,7 @@ class Reader {
       ctes.add(item.name)
     }
     const sources = select.from ? this.#sources(select.from, ctes, outer) : []
-    const { from: _from, with: items, ...rest } = select
+    const { kind: _kind, from: _from, with: items, ...rest } = select
     const expressions = items.filter((item) => item.kind === 'expr')
     this.#walk([rest, expressions], ctes, [sources, ...outer])
   }

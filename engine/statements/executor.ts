@@ -110,7 +110,7 @@ async function execute(
     case 'recover':
       return recover(statement, context, deps)
     case 'unsubscribe':
-      return done(unsubscribe(statement, deps))
+      return done(unsubscribe(statement, context, deps))
     case 'kill_query':
       return killQuery(statement, context, deps)
     case 'use':

@@ -2,6 +2,7 @@ import type { Describe, Exists_, Expr, Show } from '../../dialect/ast.js'
 import { parseExpression } from '../../dialect/index.js'
 import type { Column, QueryContext, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { createAccessText, grantLines, isOfAccess } from './access_relations.js'
 import { queryColumns } from './create_view.js'
 import { fullName, requireDatabase, type StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
@@ -10,13 +11,19 @@ import { showCreate } from './show_create.js'
 import { PROCESS_SHAPE, processRows } from './system_relations.js'
 
 /** `SHOW x` as a query over the system relation that lists such things. */
-const LISTS: Record<string, { from: string; inDatabase?: true; where?: string }> = {
+const LISTS: Record<string, { from: string; inDatabase?: true; where?: string; column?: string }> = {
   streams: { from: 'tables', inDatabase: true },
   tables: { from: 'tables', inDatabase: true },
   views: { from: 'tables', inDatabase: true, where: "engine IN ('View', 'MaterializedView')" },
   databases: { from: 'databases' },
   functions: { from: 'functions', where: "origin != 'System'" },
   settings: { from: 'settings' },
+  users: { from: 'users' },
+  roles: { from: 'roles' },
+  current_roles: { from: 'current_roles', column: 'role_name' },
+  enabled_roles: { from: 'current_roles', column: 'role_name' },
+  row_policies: { from: 'row_policies' },
+  policies: { from: 'row_policies' },
 }
 
 export async function show(
@@ -25,7 +32,16 @@ export async function show(
   deps: StatementDeps,
 ): Promise<StatementResult> {
   const { format } = statement
-  if (statement.what === 'processlist') return jsonResult(PROCESS_SHAPE, processRows(deps), format)
+  if (statement.what === 'processlist') return jsonResult(PROCESS_SHAPE, processRows(context, deps), format)
+  if (statement.what === 'grants') {
+    const title = statement.name ? `GRANTS FOR ${statement.name.name}` : 'GRANTS'
+    const lines = grantLines(statement.name?.name, context, deps)
+    return jsonResult(
+      { [title]: 'string' },
+      lines.map((line) => [line]),
+      format,
+    )
+  }
   if (statement.what === 'create') {
     return jsonResult({ statement: 'string' }, [[createText(statement, context, deps)]], format)
   }
@@ -33,7 +49,7 @@ export async function show(
   if (!list) throw notSupported(`SHOW ${statement.what.replaceAll('_', ' ').toUpperCase()}`)
   const database = statement.from ?? context.database
   requireDatabase(database, deps)
-  const name: Expr = { kind: 'column', path: ['name'] }
+  const name: Expr = { kind: 'column', path: [list.column ?? 'name'] }
   const conditions: Expr[] = []
   if (list.inDatabase) {
     const value: Expr = { kind: 'literal', type: 'string', value: database }
@@ -65,6 +81,7 @@ export async function show(
 
 function createText(statement: Show, context: QueryContext, deps: StatementDeps): string {
   const name = statement.name!
+  if (isOfAccess(statement.object)) return createAccessText(statement, context, deps)
   if (statement.object === 'function') {
     const fn = deps.catalog.function(name.name)
     if (!fn) throw new EngineError('UNKNOWN_FUNCTION', `User-defined function '${name.name}' doesn't exist`)

@@ -1,5 +1,5 @@
 /** SUBSCRIBE TO, RECOVER FROM, UNSUBSCRIBE TO. */
-import type { RecoverFrom, Subscribe, Unsubscribe } from '../../dialect/ast.js'
+import type { Query, RecoverFrom, Subscribe, Unsubscribe } from '../../dialect/ast.js'
 import { printStatement } from '../../dialect/index.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -27,6 +27,7 @@ export async function recover(
   deps: StatementDeps,
 ): Promise<StatementResult> {
   const query = deps.runtime.subscribed(queryId)
+  deps.guard.check({ kind: 'subscribe', query }, context)
   deps.queries.become(context.queryId, {
     id: queryId,
     text: printStatement({ kind: 'subscribe', query }),
@@ -38,6 +39,20 @@ export async function recover(
   }
 }
 
-export async function unsubscribe({ queryId }: Unsubscribe, deps: StatementDeps): Promise<void> {
+export async function unsubscribe(
+  { queryId }: Unsubscribe,
+  context: QueryContext,
+  deps: StatementDeps,
+): Promise<void> {
+  const query = subscribedOrNot(queryId, deps)
+  if (query) deps.guard.check({ kind: 'subscribe', query }, context)
   await deps.runtime.unsubscribe(queryId)
+}
+
+function subscribedOrNot(queryId: string, deps: StatementDeps): Query | undefined {
+  try {
+    return deps.runtime.subscribed(queryId)
+  } catch {
+    return undefined
+  }
 }

@@ -8,10 +8,13 @@ import {
   toClickHouseFunction,
   toClickHouseSetting,
 } from '../../dialect/index.js'
+import { may } from '../access/control.js'
 import { QUIET_DATABASE } from '../catalog/catalog.js'
+import { quoteString } from '../chdb/pool.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
 import { PROTON_VERSION } from '../errors.js'
 import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
+import { accessRelation } from './access_relations.js'
 import type { StatementDeps } from './deps.js'
 import { jsonRelation, type RowShape } from './json_rows.js'
 import { showCreate } from './show_create.js'
@@ -29,9 +32,15 @@ export const PROCESS_SHAPE: RowShape = {
   is_streaming: 'bool',
 }
 
-export function processRows(deps: Pick<StatementDeps, 'queries'>): unknown[][] {
+/** One's own queries; with the right to kill them, all. */
+export function processRows(
+  context: Pick<QueryContext, 'user' | 'roles'>,
+  deps: Pick<StatementDeps, 'queries' | 'guard'>,
+): unknown[][] {
+  const all = may(deps.guard.accessOf(context), 'KILL QUERY')
   return deps.queries
     .list()
+    .filter((query) => all || query.user === context.user)
     .map((query) => [
       1,
       query.user,
@@ -83,9 +92,9 @@ function sizeOf(
   return { rows: (current ?? history).rows, bytes: history.bytes + (current?.bytes ?? 0) }
 }
 
-async function tables(deps: StatementDeps): Promise<Relation> {
+async function tables(context: QueryContext, deps: StatementDeps): Promise<Relation> {
   const sizes = await tableSizes(deps)
-  const rows = visible(deps).map((object) => {
+  const rows = visible(context, deps).map((object) => {
     const size = sizeOf(object, sizes, deps)
     const key = object.kind === 'stream' ? object.primaryKey.join(', ') : ''
     return [
@@ -122,24 +131,40 @@ async function tables(deps: StatementDeps): Promise<Relation> {
   )
 }
 
-function visible(deps: StatementDeps) {
-  return deps.catalog.list().filter((object) => !(object.kind === 'stream' && object.owner !== undefined))
+/** What the user may know of. */
+function visible(context: QueryContext, deps: StatementDeps) {
+  const who = deps.guard.accessOf(context)
+  return deps.catalog
+    .list()
+    .filter((object) => !(object.kind === 'stream' && object.owner !== undefined))
+    .filter((object) => deps.guard.sees(who, object.name))
 }
 
-function columns(deps: StatementDeps): Relation {
-  const rows = visible(deps).flatMap((object) =>
-    object.columns.map((column, i) => [
-      object.name.database,
-      object.name.name,
-      column.name,
-      column.type,
-      i + 1,
-      column.default?.kind.toUpperCase() ?? '',
-      column.default?.sql ?? '',
-      column.comment ?? '',
-      object.kind === 'stream' && object.primaryKey.includes(column.name) ? 1 : 0,
-      column.codec ? `CODEC(${column.codec})` : '',
-    ]),
+function columns(context: QueryContext, deps: StatementDeps): Relation {
+  const who = deps.guard.accessOf(context)
+  const rows = visible(context, deps).flatMap((object) =>
+    object.columns.flatMap((column, i) =>
+      !may(who, 'SHOW COLUMNS', {
+        database: object.name.database,
+        table: object.name.name,
+        column: column.name,
+      })
+        ? []
+        : [
+            [
+              object.name.database,
+              object.name.name,
+              column.name,
+              column.type,
+              i + 1,
+              column.default?.kind.toUpperCase() ?? '',
+              column.default?.sql ?? '',
+              column.comment ?? '',
+              object.kind === 'stream' && object.primaryKey.includes(column.name) ? 1 : 0,
+              column.codec ? `CODEC(${column.codec})` : '',
+            ],
+          ],
+    ),
   )
   return jsonRelation(
     {
@@ -209,8 +234,8 @@ export function viewLag(status: ViewStatus): number {
   return status.sources.reduce((sum, source) => sum + Math.max(0, source.available - source.processed), 0)
 }
 
-function viewStatus(deps: StatementDeps): Relation {
-  const rows = deps.catalog.list().flatMap((view) => {
+function viewStatus(context: QueryContext, deps: StatementDeps): Relation {
+  const rows = visible(context, deps).flatMap((view) => {
     if (view.kind !== 'materialized_view') return []
     const status = deps.runtime.status(view)
     return [
@@ -249,9 +274,9 @@ function viewStatus(deps: StatementDeps): Relation {
   )
 }
 
-async function streamMetrics(deps: StatementDeps): Promise<Relation> {
+async function streamMetrics(context: QueryContext, deps: StatementDeps): Promise<Relation> {
   const sizes = await tableSizes(deps)
-  const rows = visible(deps).map((object) => {
+  const rows = visible(context, deps).map((object) => {
     const target = object.kind === 'materialized_view' ? deps.catalog.find(object.target) : object
     const size = sizeOf(object, sizes, deps)
     return [
@@ -285,6 +310,19 @@ export interface ForeignRelations {
   deadLetters(): Relation
 }
 
+/** Dead letters hold what streams do: whoever may read these may read them. */
+function readable(letters: Relation, context: QueryContext, deps: StatementDeps): Relation {
+  const who = deps.guard.accessOf(context)
+  if (who.full) return letters
+  const sources = deps.catalog
+    .list()
+    .map(({ name }) => name)
+    .filter(({ database, name }) => may(who, 'SELECT', { database, table: name }))
+    .map(({ database, name }) => quoteString(`${database}.${name}`))
+  const list = ["''", ...sources].join(', ')
+  return { ...letters, sql: `(SELECT * FROM ${letters.sql} WHERE source IN (${list}))` }
+}
+
 /** Undefined for names that do not exist. */
 export async function systemRelation(
   name: QualifiedName,
@@ -304,32 +342,33 @@ export async function systemRelation(
         deps.catalog
           .databases()
           .filter((database) => database !== QUIET_DATABASE || deps.catalog.list(database).length > 0)
+          .filter((database) => may(deps.guard.accessOf(context), 'SHOW DATABASES', { database }))
           .map((database) => [database]),
       )
     case 'tables':
     case 'streams':
-      return tables(deps)
+      return tables(context, deps)
     case 'columns':
-      return columns(deps)
+      return columns(context, deps)
     case 'functions':
       return functions(deps)
     case 'settings':
       return settings(context, deps)
     case 'processes':
-      return jsonRelation(PROCESS_SHAPE, processRows(deps))
+      return jsonRelation(PROCESS_SHAPE, processRows(context, deps))
     case 'view_status':
     case 'materialized_views':
-      return viewStatus(deps)
+      return viewStatus(context, deps)
     case 'stream_metrics':
-      return streamMetrics(deps)
+      return streamMetrics(context, deps)
     case 'dead_letters':
-      return foreign.deadLetters()
+      return readable(foreign.deadLetters(), context, deps)
     case 'build_options':
       return jsonRelation({ name: 'string', value: 'string' }, [
         ['VERSION_DESCRIBE', `v${PROTON_VERSION}`],
         ['EDITION', 'embedded'],
       ])
     default:
-      return undefined
+      return accessRelation(name.name, context, deps)
   }
 }

@@ -223,7 +223,6 @@ describe('requests', () => {
       "INSERT INTO t (s) FORMAT Values (file('/etc/passwd'))",
       "SELECT * FROM executable('id', 'TSV', 'x string')",
       'SELECT * FROM `/etc/passwd`',
-      'SELECT * FROM system.users',
     ]) {
       const answer = await engine.sql(sql)
       expect(answer.status, `${sql}: ${answer.text}`).toBeGreaterThanOrEqual(400)
