@@ -1,23 +1,26 @@
 import { type Consumer, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { TestEngine, until } from '../engine/server/harness.js'
+import { TestBroker } from '../kafka/broker.js'
 
 describe('kafkajs', () => {
   let engine: TestEngine
+  let broker: TestBroker
   let kafka: Kafka
   const TOPIC = 'visits'
   beforeAll(async () => {
+    broker = await TestBroker.start()
     engine = await TestEngine.start()
-    kafka = new Kafka({ brokers: [engine.engine.brokers], logLevel: logLevel.NOTHING })
-    const admin = kafka.admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: 4 }] })
-    await admin.disconnect()
+    kafka = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING })
+    await broker.createTopic(TOPIC, { partitions: 4 })
     await engine.run(
-      `CREATE EXTERNAL STREAM visits (id uint64, page string) SETTINGS type = 'kafka', brokers = '${engine.engine.brokers}', topic = '${TOPIC}', one_message_per_row = true`,
+      `CREATE EXTERNAL STREAM visits (id uint64, page string) SETTINGS type = 'kafka', brokers = '${broker.brokers}', topic = '${TOPIC}', one_message_per_row = true`,
     )
   })
-  afterAll(() => engine.close())
+  afterAll(async () => {
+    await engine.close()
+    await broker.close()
+  })
 
   async function produce(from: number, to: number): Promise<void> {
     const producer = kafka.producer({ idempotent: true })

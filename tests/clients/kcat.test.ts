@@ -1,40 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestEngine, until } from '../engine/server/harness.js'
+import { TestBroker } from '../kafka/broker.js'
 import { installed, queriesRunning, run, start } from './programs.js'
 
 describe.skipIf(!installed('kcat', '-V'))('kcat', () => {
   let engine: TestEngine
+  let broker: TestBroker
   beforeAll(async () => {
+    broker = await TestBroker.start()
     engine = await TestEngine.start()
     // The first message makes the topic.
     await produce('orders', ['k1:{"id":1,"item":"one"}'])
     await engine.run(
-      `CREATE EXTERNAL STREAM orders (id uint64, item string) SETTINGS type = 'kafka', brokers = '${engine.engine.brokers}', topic = 'orders'`,
+      `CREATE EXTERNAL STREAM orders (id uint64, item string) SETTINGS type = 'kafka', brokers = '${broker.brokers}', topic = 'orders'`,
     )
   })
-  afterAll(() => engine.close())
+  afterAll(async () => {
+    await engine.close()
+    await broker.close()
+  })
 
   async function produce(topic: string, lines: string[], ...options: string[]): Promise<void> {
-    const args = ['-b', engine.engine.brokers, '-P', '-t', topic, '-K:', ...options]
+    const args = ['-b', broker.brokers, '-P', '-t', topic, '-K:', ...options]
     const { status, err } = await run('kcat', args, `${lines.join('\n')}\n`)
     expect({ status, err }).toEqual({ status: 0, err: '' })
   }
 
   const consume = async (topic: string, format = '%k:%s\n', ...options: string[]) =>
-    (
-      await run('kcat', [
-        '-b',
-        engine.engine.brokers,
-        '-C',
-        '-t',
-        topic,
-        '-e',
-        '-q',
-        '-f',
-        format,
-        ...options,
-      ])
-    ).out
+    (await run('kcat', ['-b', broker.brokers, '-C', '-t', topic, '-e', '-q', '-f', format, ...options])).out
       .split('\n')
       .filter((line) => line !== '')
 
@@ -84,7 +77,7 @@ describe.skipIf(!installed('kcat', '-V'))('kcat', () => {
   it('reads what SQL inserts into an external stream', async () => {
     await produce('out', ['first:{"id":0,"item":"made"}'])
     await engine.run(
-      `CREATE EXTERNAL STREAM out (id uint64, item string, _tp_message_key string) SETTINGS type = 'kafka', brokers = '${engine.engine.brokers}', topic = 'out', data_format = 'JSONEachRow', one_message_per_row = true`,
+      `CREATE EXTERNAL STREAM out (id uint64, item string, _tp_message_key string) SETTINGS type = 'kafka', brokers = '${broker.brokers}', topic = 'out', data_format = 'JSONEachRow', one_message_per_row = true`,
     )
     await engine.run(
       "INSERT INTO out (id, item, _tp_message_key) VALUES (1, 'it''s', 'a'), (18446744073709551615, 'ü \\n \"', 'b')",
@@ -99,7 +92,7 @@ describe.skipIf(!installed('kcat', '-V'))('kcat', () => {
   it('reads what a materialized view writes into an external stream', async () => {
     await produce('alerts', ['x:{"id":0}'])
     await engine.run(
-      `CREATE EXTERNAL STREAM alerts (id uint64) SETTINGS type = 'kafka', brokers = '${engine.engine.brokers}', topic = 'alerts', one_message_per_row = true`,
+      `CREATE EXTERNAL STREAM alerts (id uint64) SETTINGS type = 'kafka', brokers = '${broker.brokers}', topic = 'alerts', one_message_per_row = true`,
     )
     await engine.run('CREATE STREAM numbers_in (v uint64)')
     await engine.run(
@@ -114,7 +107,7 @@ describe.skipIf(!installed('kcat', '-V'))('kcat', () => {
   })
 
   it('lists topics and partitions', async () => {
-    const { out } = await run('kcat', ['-b', engine.engine.brokers, '-L', '-J'])
+    const { out } = await run('kcat', ['-b', broker.brokers, '-L', '-J'])
     const { topics } = JSON.parse(out) as { topics: { topic: string }[] }
     expect(topics.map(({ topic }) => topic)).toEqual(expect.arrayContaining(['orders', 'out', 'alerts']))
   })

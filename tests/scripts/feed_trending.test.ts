@@ -7,21 +7,22 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../../dialect/user_error.js'
-import { type Broker, startBroker } from '../../engine/broker/index.js'
+import { type Broker, type BrokerRecord, startBroker } from '../../engine/broker/index.js'
 import { syntheticToken } from '../../scripts/generate-tokens.js'
 import { type FeedTrendingOptions, feedTrending, type TrendingRecord } from '../../scripts/index.js'
 import { type FakeServer, fakeServer, type Recorded } from '../driver/fake_server.js'
+import { TestBroker } from '../kafka/broker.js'
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/trending')
 const TOPIC = 'trending_5m'
 
 let dir: string
-let broker: Broker
+let broker: TestBroker
 let api: FakeServer | undefined
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tpctl-trending-'))
-  broker = await startBroker({ dir: join(dir, 'broker'), port: 0 })
+  broker = await TestBroker.start()
 })
 afterEach(async () => {
   await broker.close()
@@ -39,23 +40,21 @@ function feed(options: Partial<FeedTrendingOptions>) {
   })
 }
 
-async function messages(topic = TOPIC): Promise<{ partition: number; key: string; value: TrendingRecord }[]> {
-  const all = []
-  for (const [partition, end] of broker.endOffsets(topic).entries()) {
-    let offset = 0
-    while (offset < end) {
-      const { records, nextOffset } = await broker.read(topic, partition, offset, 10_000_000)
-      for (const { key, value } of records)
-        all.push({
-          partition,
-          key: Buffer.from(key!).toString(),
-          value: JSON.parse(Buffer.from(value!).toString()),
-        })
-      offset = nextOffset
-    }
-  }
-  return all
+interface Sent {
+  partition: number
+  key: string
+  value: TrendingRecord
 }
+
+async function messages(): Promise<Sent[]> {
+  return (await broker.records(TOPIC)).map((record) => parsed(record.partition, record))
+}
+
+const parsed = (partition: number, { key, value }: BrokerRecord): Sent => ({
+  partition,
+  key: String(key),
+  value: JSON.parse(String(value)) as TrendingRecord,
+})
 
 const record = (i: number, ts: string, more: object = {}): TrendingRecord => {
   const { address, symbol, name } = syntheticToken(i) as { address: string; symbol: string; name: string }
@@ -385,9 +384,26 @@ async function brokerProcess() {
   }
 }
 
-describe('the broker', () => {
+describe('a broker that comes and goes', () => {
+  let own: Broker
+  const startOwn = async (port = 0) => {
+    own = await startBroker({ dir: join(dir, 'broker'), port })
+  }
+  afterEach(() => own?.close())
+
+  function stored(): Sent[] {
+    const all: Sent[] = []
+    for (const [partition, end] of own.endOffsets(TOPIC).entries()) {
+      for (let offset = 0; offset < end; ) {
+        const { records, nextOffset } = own.read(TOPIC, partition, offset, 10_000_000)
+        all.push(...records.map((record) => parsed(partition, record)))
+        offset = nextOffset
+      }
+    }
+    return all
+  }
+
   it('none there: a clear error within the patience', async () => {
-    await broker.close()
     const file = await recording(scan(1, 0))
     const error = await failure(feed({ file, brokers: ['127.0.0.1:1'], startPatienceMs: 200 }))
     expect(error.code).toBe('BROKER_UNREACHABLE')
@@ -397,18 +413,20 @@ describe('the broker', () => {
   it('restarted again and again in the middle of a feed: every record is there once', async () => {
     const scans = Array.from({ length: 40 }, (_, minute) => scan(25, minute)).flat()
     const file = await recording(scans)
-    const { port } = broker
+    await startOwn()
+    const { port, brokers } = own
     let restarts = 0
     let restarting = Promise.resolve()
     const summary = await feed({
       file,
+      brokers: [brokers],
       speed: 100_000,
       progress: ({ scans: done }) => {
         if (done % 10 !== 5) return
         restarting = restarting.then(async () => {
-          await broker.close()
+          await own.close()
           await new Promise((resolve) => setTimeout(resolve, 150))
-          broker = await startBroker({ dir: join(dir, 'broker'), port })
+          await startOwn(port)
           restarts++
         })
       },
@@ -416,14 +434,13 @@ describe('the broker', () => {
     await restarting
     expect(restarts).toBe(4)
     expect(summary.interrupted).toBe(false)
-    const sent = await messages()
+    const sent = stored()
     const keys = new Set(sent.map(({ value }) => `${value.ts}|${value.address}`))
     expect(sent).toHaveLength(1000)
     expect(keys.size).toBe(1000)
   })
 
   it('killed (SIGKILL) again and again in the middle of a feed: every record is there once', async () => {
-    await broker.close()
     const start = await brokerProcess()
     let running = await start(0)
     const { port } = running
@@ -445,18 +462,20 @@ describe('the broker', () => {
     })
     await restarting
     await running.kill()
-    broker = await startBroker({ dir: join(dir, 'broker'), port: 0 })
+    await startOwn()
     expect(kills).toBe(4)
     expect(summary).toMatchObject({ interrupted: false, fetched: 1000 })
-    const sent = await messages()
+    const sent = stored()
     expect(new Set(sent.map(({ value }) => `${value.ts}|${value.address}`)).size).toBe(1000)
     expect(sent).toHaveLength(1000)
   })
 
   it('gone for good in the middle: an error that says how much is written', async () => {
     const file = await recording([...scan(3, 0), ...scan(3, 5)])
+    await startOwn()
+    const brokers = [own.brokers]
     const error = await failure(
-      feed({ file, speed: 1000, patienceMs: 300, progress: () => void broker.close() }),
+      feed({ file, brokers, speed: 1000, patienceMs: 300, progress: () => void own.close() }),
     )
     expect(error).toMatchObject({
       code: 'BROKER_UNREACHABLE',

@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { ProtonClient, ProtonError } from '../../driver/index.js'
 import { type Engine, startEngine } from '../../engine/engine.js'
 import { feedTokens, feedTrending } from '../../scripts/index.js'
+import { TestBroker } from '../kafka/broker.js'
 
 const FIXTURES = join(import.meta.dirname, '../fixtures')
 
@@ -72,16 +73,15 @@ it('what was fed comes out as it went in', async () => {
 })
 
 it('recorded scans arrive in a stream that reads the topic, once', async () => {
+  const broker = await TestBroker.start()
+  onTestFinished(() => broker.close())
   const file = join(FIXTURES, 'trending/recorded_5m.jsonl')
-  expect(await feedTrending({ source: 'replay', file, brokers: [engine.brokers] })).toMatchObject({
-    written: 526,
-  })
-  expect(await feedTrending({ source: 'replay', file, brokers: [engine.brokers] })).toMatchObject({
-    written: 0,
-  })
+  const feed = () => feedTrending({ source: 'replay', file, brokers: [broker.brokers] })
+  expect(await feed()).toMatchObject({ written: 526 })
+  expect(await feed()).toMatchObject({ written: 0 })
   await client.exec(
     `CREATE EXTERNAL STREAM trending (ts datetime64(3, 'UTC'), address string, rank uint32, volume_5m_usd nullable(float64))
-     SETTINGS type = 'kafka', brokers = '${engine.brokers}', topic = 'trending_5m', data_format = 'JSONEachRow'`,
+     SETTINGS type = 'kafka', brokers = '${broker.brokers}', topic = 'trending_5m', data_format = 'JSONEachRow'`,
   )
   const lines = (await readFile(file, 'utf8')).trim().split('\n')
   const wanted = lines.map((line) => JSON.parse(line)).map((r) => `${r.ts} ${r.address} ${r.rank}`)

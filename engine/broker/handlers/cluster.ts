@@ -17,7 +17,7 @@ import type {
 import { KafkaCode, KafkaError } from '../protocol/errors.js'
 import { LEADER_EPOCH } from '../storage/partition_log.js'
 import { TOPIC_CONFIGS } from '../storage/topic_config.js'
-import type { Topic } from '../storage/topic_store.js'
+import { checkTopicName, type Topic } from '../storage/topic_store.js'
 import { type BrokerContext, codeOf, NODE_ID, OPERATIONS_NOT_ASKED, type RequestContext } from './context.js'
 
 const TOPIC_RESOURCE = 2
@@ -49,6 +49,7 @@ function findOrCreate(broker: BrokerContext, name: string, allowed: boolean): To
   try {
     const known = broker.topics.find(name)
     if (known) return describeTopic(known)
+    checkTopicName(name)
     if (!allowed || !broker.autoCreateTopics) return describeTopic(broker.topics.topic(name))
     const created = broker.topics.create(name, broker.defaultPartitions, {})
     broker.log.info(

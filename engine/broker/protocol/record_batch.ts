@@ -81,13 +81,14 @@ export function parseBatches(data: Buffer): { header: BatchHeader; batch: Buffer
   const batches: { header: BatchHeader; batch: Buffer }[] = []
   let at = 0
   while (at < data.length) {
-    if (data.length - at < BATCH_HEADER) throw corrupt(`${data.length - at} bytes are no batch header`)
+    if (data.length - at < BATCH_HEADER) throw cutOff(at, `${data.length - at} bytes are no batch header`)
     const header = readBatchHeader(data, at)
     if (header.magic !== 2) {
       throw new KafkaError('UNSUPPORTED_FOR_MESSAGE_FORMAT', `magic ${header.magic} in a record batch`)
     }
-    if (header.size < BATCH_HEADER || header.size > data.length - at) {
-      throw corrupt(`a batch says it has ${header.size} bytes, ${data.length - at} are there`)
+    if (header.size < BATCH_HEADER) throw corrupt(`a batch says it has ${header.size} bytes`)
+    if (header.size > data.length - at) {
+      throw cutOff(at, `a batch says it has ${header.size} bytes, ${data.length - at} are there`)
     }
     const batch = data.subarray(at, at + header.size)
     checkBatch(header, batch)
@@ -119,6 +120,10 @@ function checkRecordLengths(header: BatchHeader, batch: Buffer): void {
   }
   if (reader.remaining > 0) throw new KafkaError('INVALID_RECORD', 'bytes after the last record')
 }
+
+/** To Kafka, a first batch that is not whole is none. */
+const cutOff = (at: number, message: string) =>
+  at === 0 ? new KafkaError('INVALID_RECORD', message) : corrupt(message)
 
 const corrupt = (message: string) => new KafkaError('CORRUPT_MESSAGE', message)
 

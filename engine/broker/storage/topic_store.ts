@@ -115,12 +115,7 @@ export class TopicStore {
 
   /** All that creating would refuse, without creating. `partitions` -1 is the broker's default. Returns the count. */
   checkNew(name: string, partitions: number, config: Readonly<Record<string, string | null>>): number {
-    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === '.' || name === '..') {
-      throw new KafkaError(
-        'INVALID_TOPIC_EXCEPTION',
-        `Topic name ${JSON.stringify(name.slice(0, 260))} is not 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'`,
-      )
-    }
+    checkTopicName(name)
     if (this.#topics.has(name)) {
       throw new KafkaError('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
     }
@@ -227,4 +222,13 @@ function checkPartitionCount(count: number): void {
       `Number of partitions must be 1 to ${MAX_PARTITIONS}, not ${count}`,
     )
   }
+}
+
+/** Throws INVALID_TOPIC_EXCEPTION. */
+export function checkTopicName(name: string): void {
+  if (/^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return
+  throw new KafkaError(
+    'INVALID_TOPIC_EXCEPTION',
+    `Topic name ${JSON.stringify(name.slice(0, 260))} is not 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'`,
+  )
 }

@@ -108,6 +108,10 @@ export async function attachKafka(
         dataFormat: settings.dataFormat,
         columns: object.columns,
         reject: (letters) => deps.deadLetters.write(letters),
+        // Should the rest fail, it comes again without these.
+        stored(portion) {
+          for (const { partition, offset } of portion) next.set(partition, offset + 1)
+        },
       })
       for (const [partition, offset] of offsets) read.offsets.set(partition, offset)
       read.lastSn = deps.store.lastSn(stream)

@@ -14,6 +14,8 @@ export interface LoaderOptions {
   dataFormat: string
   columns: { name: string; chType: string }[]
   reject(letters: DeadLetter[]): Promise<void>
+  /** Told of messages whose rows are stored, portion by portion. */
+  stored(messages: RawMessage[]): void
 }
 
 /** Rows of one append: bounds the memory of a batch and the cost of finding one bad row in it. */
@@ -49,7 +51,10 @@ export async function loadMessages(messages: RawMessage[], options: LoaderOption
     else entries.push({ message, rows: 'rows' in decoded ? decoded.rows : undefined })
   }
   await options.reject(rejected)
-  for (const portion of portions(entries)) await appendPortion(portion, options)
+  for (const portion of portions(entries)) {
+    await appendPortion(portion, options)
+    options.stored(portion.map(({ message }) => message))
+  }
 }
 
 /** Neighbours that go in one append: bounded in rows and bytes, and either all parsed here or none. */

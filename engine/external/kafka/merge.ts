@@ -59,3 +59,9 @@ function risingTimes(messages: RawMessage[]): number[] {
     return largest
   })
 }
+
+/** Without what was read before: a seek and a fetch may cross. */
+export function unread(fetched: Fetched, wanted: number): Fetched {
+  const messages = fetched.messages.filter((message) => message.offset >= wanted)
+  return { ...fetched, messages, after: Math.max(wanted, fetched.after) }
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Batch, type Consumer, Kafka } from 'kafkajs'
 import type { RawMessage } from './decode.js'
-import { type Fetched, type Merged, PartitionMerge } from './merge.js'
+import { type Fetched, type Merged, PartitionMerge, unread } from './merge.js'
 import type { KafkaSettings } from './settings.js'
 
 export interface ReaderOptions {
@@ -10,7 +10,10 @@ export interface ReaderOptions {
   groupId: string
   /** Next offset to read per partition; partitions that appear later start at 0. */
   next: Map<number, number>
-  /** Gets what a fetch brought, and where to go on; the next fetch waits for it. May throw: the batch comes again. */
+  /**
+   * Gets what a fetch brought, and where to go on; the next fetch waits for it. May throw: the batch comes again, from
+   * the offsets in `next`, where it may have noted what it kept.
+   */
   onBatch(batch: Merged): Promise<void>
   onError(error: Error | undefined): void
 }
@@ -100,7 +103,7 @@ export class KafkaReader {
   async #join(batch: Batch): Promise<number | undefined> {
     const { partition } = batch
     const wanted = this.#options.next.get(partition) ?? 0
-    const fetched = fetchedOf(batch, wanted)
+    const fetched = fetchedOf(batch)
     this.#ends.set(partition, fetched.end)
     if (fetched.end < wanted) this.#restarted(partition, fetched, wanted)
     if (!this.#round) {
@@ -109,7 +112,8 @@ export class KafkaReader {
       this.#round = round
       this.#last = round.done.catch(() => {})
     }
-    this.#round.fetched.push(fetched)
+    // After a rebalance, what the old and the new assignment fetched may meet.
+    if (!this.#round.fetched.some((other) => other.partition === partition)) this.#round.fetched.push(fetched)
     return (await this.#round.done).get(partition)
   }
 
@@ -125,7 +129,11 @@ export class KafkaReader {
   async #handle(round: Round): Promise<Merged['next']> {
     this.#round = undefined
     if (this.#closed) return new Map()
-    const merged = this.#merge.merge(round.fetched)
+    // Only now is it known how far the rounds before came.
+    const fetched = round.fetched.map((fetched) =>
+      unread(fetched, this.#options.next.get(fetched.partition) ?? 0),
+    )
+    const merged = this.#merge.merge(fetched)
     await this.#options.onBatch(merged)
     for (const [partition, after] of merged.next) this.#options.next.set(partition, after)
     return merged.next
@@ -191,23 +199,19 @@ export class KafkaReader {
   }
 }
 
-function fetchedOf(batch: Batch, wanted: number): Fetched {
+function fetchedOf(batch: Batch): Fetched {
   const { partition } = batch
-  const messages = batch.messages
-    .map(
-      (message): RawMessage => ({
-        partition,
-        offset: Number(message.offset),
-        timestamp: Number(message.timestamp),
-        key: message.key,
-        value: message.value,
-        headers: textHeaders(message.headers),
-      }),
-    )
-    // A seek and a fetch may cross: what is known already is skipped.
-    .filter((message) => message.offset >= wanted)
-  const after = Math.max(wanted, Number(batch.lastOffset()) + 1)
-  return { partition, messages, after, end: Number(batch.highWatermark) }
+  const messages = batch.messages.map(
+    (message): RawMessage => ({
+      partition,
+      offset: Number(message.offset),
+      timestamp: Number(message.timestamp),
+      key: message.key,
+      value: message.value,
+      headers: textHeaders(message.headers),
+    }),
+  )
+  return { partition, messages, after: Number(batch.lastOffset()) + 1, end: Number(batch.highWatermark) }
 }
 
 function textHeaders(headers: Record<string, unknown> | undefined): Record<string, string> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Broker, startBroker } from '../../../../engine/broker/index.js'
+import { startBroker } from '../../../../engine/broker/index.js'
 import { openChdb } from '../../../../engine/chdb/pool.js'
 import type {
   Chdb,
@@ -15,9 +15,10 @@ import type {
 } from '../../../../engine/contracts.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from '../../../../engine/external/index.js'
 import { openStreamStore } from '../../../../engine/storage/store.js'
+import { TestBroker } from '../../../kafka/broker.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'tpctl-external-'))
-let broker: Broker
+let broker: TestBroker
 let chdb: Chdb
 let store: StreamStore
 let sources: ExternalSources
@@ -36,7 +37,7 @@ async function openSources(): Promise<ExternalSources> {
 }
 
 beforeAll(async () => {
-  broker = await startBroker({ dir: join(dir, 'broker'), port: 0 })
+  broker = await TestBroker.start()
   chdb = await openChdb({ dir: join(dir, 'chdb') })
   store = await openStreamStore(chdb)
   sources = await openSources()
@@ -70,8 +71,13 @@ const COLUMNS = [
   { name: 's', type: 'string', chType: 'String' },
 ]
 
-async function produce(topic: string, values: string[], partition = 0): Promise<void> {
-  const producer = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).producer()
+async function produce(
+  topic: string,
+  values: string[],
+  partition = 0,
+  brokers = broker.brokers,
+): Promise<void> {
+  const producer = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).producer()
   await producer.connect()
   await producer.send({
     topic,
@@ -184,17 +190,21 @@ describe('an inbox', () => {
   })
 
   it('survives a restart of the broker', async () => {
-    await broker.createTopic('restart', { partitions: 1 })
-    const inbox = await sources.attach(external('restart'), { queryId: 'q5', settings: {} })
-    await produce('restart', ['{"a":1,"s":""}'])
+    const options = { dir: join(dir, 'broker'), port: 0 }
+    let restarted = await startBroker(options)
+    const { brokers } = restarted
+    restarted.createTopic('restart', { partitions: 1 })
+    const inbox = await sources.attach(external('restart', { brokers }), { queryId: 'q5', settings: {} })
+    await produce('restart', ['{"a":1,"s":""}'], 0, brokers)
     expect(await rowsOf(inbox, 'a', 1)).toEqual([[1]])
-    const { port } = broker
-    await broker.close()
+    const { port } = restarted
+    await restarted.close()
     await sleep(200)
-    broker = await startBroker({ dir: join(dir, 'broker'), port })
-    await produce('restart', ['{"a":2,"s":""}'])
+    restarted = await startBroker({ ...options, port })
+    await produce('restart', ['{"a":2,"s":""}'], 0, brokers)
     expect(await rowsOf(inbox, 'a', 2)).toEqual([[1], [2]])
     await inbox.close()
+    await restarted.close()
   })
 
   it.each([
@@ -249,7 +259,7 @@ describe('table mode', () => {
 
 describe('writing', () => {
   async function written(topic: string) {
-    const ends = broker.endOffsets(topic)
+    const ends = await broker.endOffsets(topic)
     const { relation, release } = await sources.snapshot(
       external(topic, {}, [{ name: 'raw', type: 'string', chType: 'String' }]),
     )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Fetched, PartitionMerge } from '../../../../engine/external/kafka/merge.js'
+import { type Fetched, PartitionMerge, unread } from '../../../../engine/external/kafka/merge.js'
 
 /** Messages of a partition by their timestamps, from offset 0; `more` of them are still at the broker. */
 function part(partition: number, times: number[], more = 0, from = 0): Fetched {
@@ -25,6 +25,12 @@ describe('the partitions of a topic', () => {
       [0, 3],
       [1, 3],
     ])
+  })
+
+  it('give what was read before only once', () => {
+    const fetched = part(0, [1, 2, 3])
+    expect(places(unread(fetched, 2).messages)).toBe('0:2')
+    expect(unread(fetched, 7)).toMatchObject({ messages: [], after: 7 })
   })
 
   it('wait for one that has more to come', () => {
