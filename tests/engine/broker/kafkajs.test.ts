@@ -20,7 +20,8 @@ describe('kafkajs admin', () => {
     await expect.poll(() => broker.topics()).toEqual({ a: 3, b: 2 })
     expect(await create()).toBe(false)
     await admin.createPartitions({ topicPartitions: [{ topic: 'b', count: 4 }] })
-    const described = await admin.fetchTopicMetadata({ topics: ['a', 'b'] })
+    await expect.poll(() => broker.topics()).toEqual({ a: 3, b: 4 })
+    const described = await admin.fetchTopicMetadata({ topics: ['b', 'a'] })
     expect(described.topics.map(({ name, partitions }) => [name, partitions.length]).sort()).toEqual([
       ['a', 3],
       ['b', 4],
@@ -44,7 +45,7 @@ describe('kafkajs admin', () => {
         },
       ],
     })
-    expect(await retention()).toEqual([['retention.ms', '7000']])
+    await expect.poll(retention).toEqual([['retention.ms', '7000']])
 
     const cluster = await admin.describeCluster()
     expect(cluster.brokers).toEqual([{ nodeId: cluster.controller, host: '127.0.0.1', port: broker.port }])
