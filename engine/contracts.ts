@@ -284,6 +284,8 @@ export interface UdfRegistry {
 export interface Inbox {
   /** Where the rows are: watch it, and read its sequence numbers. */
   stream: StreamObject
+  /** How many rows there will ever be; undefined: no end is known. */
+  total?: number
   /**
    * Rows with `from < sequence number <= to`. `*` is the declared columns; the virtual ones (`_tp_time`, `_tp_sn` =
    * offset, `_tp_shard` = partition, `_tp_message_key`, …) are addressable. So never read the inbox by `store.slice`.

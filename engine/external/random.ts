@@ -42,8 +42,10 @@ export function snapshotRandom(
   object: RandomStreamObject,
   settings: Record<string, string>,
 ): { relation: Relation; release(): Promise<void> } {
-  const { select, columns } = randomRows(object, maxEvents(settings) ?? BLOCK_ROWS)
-  return { relation: { sql: `(${select})`, columns }, async release() {} }
+  const shards = shardsOf(object, eventsPerSecond(object, settings))
+  const { select, columns } = randomRows(object, maxEvents(settings) ?? BLOCK_ROWS * shards)
+  const sql = `(SELECT *, toInt32(rowNumberInAllBlocks() % ${shards}) AS _tp_shard FROM (${select}))`
+  return { relation: { sql, columns }, async release() {} }
 }
 
 /** The setting `max_events`: a query sees no more rows than that. 0 and none are no limit. */
@@ -58,17 +60,27 @@ function maxEvents(settings: Record<string, string>): number | undefined {
   return limit === 0 ? undefined : limit
 }
 
+function eventsPerSecond(object: RandomStreamObject, settings: Record<string, string>): number {
+  const eps = Number(settings.eps ?? object.settings.eps ?? 1000)
+  if (Number.isFinite(eps) && eps >= 0) return eps
+  throw new EngineError('BAD_ARGUMENTS', `Setting eps must be a number >= 0, not '${settings.eps}'`)
+}
+
+/** Shards take turns. Fewer events than shards a second come from one. */
+function shardsOf(object: RandomStreamObject, eps: number): number {
+  const shards = Number(object.settings.shards ?? 1)
+  return eps === 0 || eps >= shards ? shards : 1
+}
+
 /** Feeds a private stream with `eps` events a second (1000 by default, fractions allowed, 0 = as fast as it is read). */
 export async function attachRandom(
   object: RandomStreamObject,
   options: { queryId: string; settings: Record<string, string> },
   deps: { store: StreamStore; nextId(): number },
 ): Promise<Inbox> {
-  const eps = Number(options.settings.eps ?? object.settings.eps ?? 1000)
-  if (!Number.isFinite(eps) || eps < 0) {
-    throw new EngineError('BAD_ARGUMENTS', `Setting eps must be a number >= 0, not '${options.settings.eps}'`)
-  }
-  const limit = maxEvents(options.settings) ?? Number.POSITIVE_INFINITY
+  const eps = eventsPerSecond(object, options.settings)
+  const total = maxEvents(options.settings)
+  const limit = total ?? Number.POSITIVE_INFINITY
   const { store } = deps
   const stream = inboxStream(deps.nextId(), options.queryId, object.columns)
   await store.create(stream)
@@ -105,9 +117,17 @@ export async function attachRandom(
   }
   const timer = setInterval(tick, eps === 0 ? 10 : Math.min(TICK_MS, Math.max(1, 1000 / eps)))
   const declared = object.columns.map((column) => column.name)
+  const shards = shardsOf(object, eps)
+  const show = [
+    ...stream.columns.map((column) => quoteIdentifier(column.name)),
+    '_tp_sn',
+    '_tp_append_time',
+    `toInt32((__t._tp_sn - 1) % ${shards}) AS _tp_shard`,
+  ]
   return {
     stream,
-    slice: (from, to) => ({ sql: store.slice(stream, from, to).sql, columns: declared }),
+    total,
+    slice: (from, to) => ({ sql: store.slice(stream, from, to, { show }).sql, columns: declared }),
     async trim(upTo) {
       processed = Math.max(processed, upTo)
       await store.trim(stream, upTo)

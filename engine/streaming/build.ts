@@ -43,25 +43,13 @@ import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
 import { StreamJoin } from './stream_join.js'
 import { SubstreamWindows } from './substream_windows.js'
-import { conjuncts, functionsOf, limitNumber, selectFrom, settingsOf } from './syntax.js'
+import { conjuncts, functionsOf, limitNumber, selectFrom, settingsOf, VOLATILE } from './syntax.js'
 import { Union } from './union.js'
 import { WindowAggregate } from './window_aggregate.js'
 import { WindowAssign } from './window_assign.js'
 
 /** Default of the query setting `keep_versions`. */
 const KEEP_VERSIONS = 3
-
-/** Functions that answer differently when asked twice. */
-const VOLATILE = new Set([
-  'rand',
-  'rand32',
-  'rand64',
-  'uuid',
-  'now',
-  'now64',
-  'random_string',
-  'generate_uuid',
-])
 
 type LimitByClause = NonNullable<Select['limitBy']>
 

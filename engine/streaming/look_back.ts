@@ -11,10 +11,10 @@ import type { Batch, Delta, Operator, SavedState, Semantic } from './operator.js
 import { type Pipe, rawTable } from './pipe.js'
 import { over } from './project.js'
 import type { OperatorSource } from './source.js'
-import { columnsOf, literalNumber, number } from './syntax.js'
+import { column, columnsOf, literalNumber, number, VOLATILE } from './syntax.js'
 
 /** Functions of a row and the ones that came before it. */
-export const LOOK_BACK: ReadonlySet<string> = new Set(['lag', 'lags', 'neighbor', 'row_number'])
+export const LOOK_BACK: ReadonlySet<string> = new Set(['lag', 'lags', 'neighbor', 'row_number', 'monotonic'])
 
 /** How far back a function may look. */
 const MAX_DISTANCE = 10_000
@@ -26,7 +26,7 @@ const ROW = '_tp_sn'
 const OUT = '__tp_row'
 
 /**
- * SELECT with `lag`, `lags`, `neighbor` or `row_number` over a stream. The last rows that the functions can look back
+ * SELECT with `lag`, `lags`, `neighbor`, `row_number` or `monotonic` over a stream. The last rows that the functions can look back
  * to are kept; each batch is answered over them and its own rows. WHERE comes first: what it drops is not seen.
  */
 export class LookBack implements Operator {
@@ -61,13 +61,14 @@ export class LookBack implements Operator {
     const child = source.operator
     const partitions = partitionsOf(written)
     const { where, prewhere, ...rest } = written
-    const select = withFrames(rest, partitions)
+    const { select, fixed } = withFrames(rest, partitions)
     const used = new Set(referenced(written))
     const kept = [
       ...child.columns.map((c) => c.name),
       ...VIRTUAL_COLUMNS.filter((name) => name !== ROW && used.has(name)),
     ]
-    const list = kept.map((name): Expr => ({ kind: 'column', path: [name] }))
+    const list = [...kept.map((name): Expr => column(name)), ...fixed]
+    kept.push(...fixed.map(({ name }) => name))
     const filter = async (rows: Delta) => {
       const from = rawTable(rows, source.alias)
       const query: Select = { kind: 'select', with: written.with, columns: list, from, where, prewhere }
@@ -85,7 +86,7 @@ export class LookBack implements Operator {
     const stored = kept.filter((name) => name !== ROW)
     const sql = relation(table, stored, '0')
     const { translated, columns } = await pipe.describe(
-      over(select, rawTable({ sql, columns: stored }, source.alias)),
+      over(select, rawTable({ sql, columns: child.columns.map((c) => c.name) }, source.alias)),
     )
     const sample = { sql: `(${translated.sql})`, columns: columns.map((c) => c.name) }
     const keys = partitions.map((key) => translateExpr(plain(key), pipe.env))
@@ -125,7 +126,7 @@ export class LookBack implements Operator {
     const sql = relation(this.table, this.kept, this.#within(before))
     this.pipe.ordered.add(sql)
     const select = { ...this.select, columns: [...this.select.columns, OUT_COLUMN] }
-    const from = rawTable({ sql, columns: this.kept }, this.alias)
+    const from = rawTable({ sql, columns: this.input.columns.map((c) => c.name) }, this.alias)
     const translated = await this.pipe.translate(over(select, from))
     const names = this.columns.map((c) => c.name)
     return {
@@ -206,13 +207,25 @@ function partitionsOf(select: Select): Expr[] {
   return first
 }
 
-/** Each function in the form that the planner orders: over the partition, by the number of the row. */
-function withFrames(select: Select, partitions: Expr[]): Select {
+/**
+ * Each function in the form that the planner orders: over the partition, by the number of the row. `fixed`: what is
+ * evaluated once when a row comes, because it would be another value when the row is looked back to.
+ */
+function withFrames(select: Select, partitions: Expr[]): { select: Select; fixed: Alias[] } {
+  const fixed = new Map<string, Alias>()
+  const fix = (expr: Expr): Expr => {
+    const name = `__tp_${columnName(expr)}`
+    fixed.set(name, { kind: 'alias', expr, name })
+    return column(name)
+  }
   const frame = { partitionBy: partitions, orderBy: [{ expr: ORDER, descending: false }] }
   const rewrite = {
     expr: (expr: Expr): Expr | undefined => {
-      if (expr.kind !== 'call' || !LOOK_BACK.has(expr.name.toLowerCase())) return undefined
+      if (expr.kind !== 'call') return undefined
       const name = expr.name.toLowerCase()
+      if (VOLATILE.has(name)) return fix(expr)
+      if (!LOOK_BACK.has(name)) return undefined
+      if (name === 'monotonic') return { kind: 'raw', sql: `toInt64(${ROW} + ${startOf(expr) - 1})` }
       if (name === 'row_number') {
         if (partitions.length > 0) {
           throw new EngineError(
@@ -224,19 +237,34 @@ function withFrames(select: Select, partitions: Expr[]): Select {
       }
       const args =
         name === 'neighbor' ? [expr.args[0]!, number(offsetOf(expr)), ...expr.args.slice(2)] : expr.args
-      return { ...expr, name: name === 'neighbor' ? 'lag' : name, args, over: frame }
+      return {
+        ...expr,
+        name: name === 'neighbor' ? 'lag' : name,
+        args: args.map((arg) => rewriteExpr(arg, rewrite)),
+        over: frame,
+      }
     },
   }
-  return {
+  const written = {
     ...select,
     with: select.with.map((item) =>
       item.kind === 'expr' ? { ...item, expr: rewriteExpr(item.expr, rewrite) } : item,
     ),
-    columns: select.columns.map((column) => {
-      if (column.kind === 'alias' || column.kind !== 'call') return rewriteExpr(column, rewrite)
-      return { kind: 'alias', expr: rewriteExpr(column, rewrite), name: columnName(column) }
+    columns: select.columns.map((item) => {
+      if (item.kind === 'alias' || item.kind !== 'call') return rewriteExpr(item, rewrite)
+      return { kind: 'alias' as const, expr: rewriteExpr(item, rewrite), name: columnName(item) }
     }),
   }
+  return { select: written, fixed: [...fixed.values()] }
+}
+
+type Alias = Extract<Expr, { kind: 'alias' }>
+
+/** Where `monotonic` begins to count. */
+function startOf({ args }: FunctionCall): number {
+  const start = args.length === 1 ? literalNumber(args[0]!) : undefined
+  if (start !== undefined && Number.isInteger(start)) return start
+  throw new EngineError('BAD_ARGUMENTS', 'Function monotonic requires constant argument')
 }
 
 const ORDER: Expr = { kind: 'raw', sql: ROW }
@@ -248,7 +276,7 @@ function distanceOf(select: Select): number {
 /** How many rows back a function looks. Throws 48 for a distance that is no constant, or lies ahead. */
 function offsetOf(call: FunctionCall): number {
   const name = call.name.toLowerCase()
-  if (name === 'row_number') return 0
+  if (name === 'row_number' || name === 'monotonic') return 0
   const at = name === 'lags' ? 2 : 1
   const given = call.args[at]
   if (!given && name === 'lag') return 1

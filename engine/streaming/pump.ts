@@ -60,7 +60,7 @@ export class Pump {
     )
   }
 
-  /** Waits for the next batch; undefined when the signal fired. */
+  /** Waits for the next batch; undefined when the signal fired, or when all sources have come to their end. */
   async next(signal: AbortSignal): Promise<Batch | undefined> {
     const idleAt = this.#rested || !this.whenIdle ? undefined : this.#clock.now() + this.whenIdle.afterMs
     for (;;) {
@@ -73,6 +73,8 @@ export class Pump {
         return { seq: ++this.seq, now, ranges }
       }
       if (seen !== this.#arrivals) continue
+      if (deadline === undefined && this.scans.length > 0 && this.scans.every((scan) => scan.ended))
+        return undefined
       if (!this.#rested && idleAt !== undefined && idleAt <= now) {
         this.#rested = true
         await this.whenIdle?.run()

@@ -91,6 +91,12 @@ export class Scan implements Operator {
     return this.#relation({ from: 0, to: 0 })
   }
 
+  /** Nothing will ever come any more. */
+  get ended(): boolean {
+    const { total } = this.options.inbox ?? {}
+    return total !== undefined && this.position >= total
+  }
+
   /** The `seek_to` with which another query goes on behind the last batch; undefined within a snapshot. */
   async seekTo(): Promise<string | undefined> {
     if (this.options.inbox) return this.options.inbox.seekTo(this.position)

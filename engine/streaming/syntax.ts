@@ -2,6 +2,18 @@ import type { ColumnRef, Expr, Query, Select, Setting, TableExpr } from '../../d
 import { EngineError } from '../errors.js'
 import { rewriteQuery, visitExpr } from '../planner/walk.js'
 
+/** Functions that answer differently when asked twice. */
+export const VOLATILE: ReadonlySet<string> = new Set([
+  'rand',
+  'rand32',
+  'rand64',
+  'uuid',
+  'now',
+  'now64',
+  'random_string',
+  'generate_uuid',
+])
+
 /** `a AND b AND c` → [a, b, c]. */
 export function conjuncts(expr: Expr | undefined): Expr[] {
   if (!expr) return []

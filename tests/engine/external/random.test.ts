@@ -75,6 +75,33 @@ describe('random streams', () => {
     }
   })
 
+  it('of several shards get their rows from them in turn; fewer events than shards come from the first', async () => {
+    const shards = async (settings: Record<string, string>) => {
+      const object = { ...counting(), settings: { shards: '3', ...settings } }
+      const inbox = await attachRandom(object, { queryId: 'q', settings: {} }, { store, nextId: () => 8 })
+      try {
+        while (store.lastSn(inbox.stream) < 1) await new Promise((resolve) => setTimeout(resolve, 5))
+        await store.append(inbox.stream, {
+          kind: 'select',
+          select: 'SELECT 1 FROM numbers(9)',
+          columns: ['v'],
+        })
+        const { sql } = inbox.slice(0, 9)
+        return (
+          await chdb.rows(`SELECT groupArray(_tp_shard) FROM (SELECT * FROM ${sql} ORDER BY _tp_sn)`)
+        )[0]![0]
+      } finally {
+        await inbox.close()
+      }
+    }
+    expect(await shards({ eps: '0' })).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2])
+    expect(await shards({ eps: '2' })).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0])
+    const { relation } = snapshotRandom({ ...counting(), settings: { eps: '0', shards: '3' } }, {})
+    expect(await chdb.rows(`SELECT count(), uniqExact(_tp_shard) FROM ${relation.sql}`)).toEqual([
+      [String(3 * 65_409), '3'],
+    ])
+  })
+
   it('need an interval_time within a second', () => {
     expect(() => checkRandomSettings({ interval_time: '15000' })).toThrow(
       expect.objectContaining({ code: 471 }),

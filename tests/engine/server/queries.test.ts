@@ -84,6 +84,21 @@ describe('streaming queries', () => {
     expect(await engine.rows('SELECT n FROM table(heavy)')).toEqual([])
   })
 
+  it('end when their source does', async () => {
+    await engine.run('CREATE RANDOM STREAM some (n int DEFAULT monotonic(1)) SETTINGS eps = 0, shards = 2')
+    await engine.run('CREATE STREAM taken (n int, shard int)')
+    const insert = 'INSERT INTO taken (n, shard) SELECT n, _tp_shard FROM some SETTINGS max_events = 100000'
+    expect((await engine.sql(insert, { stream: true })).status).toBe(200)
+    const total = 'SELECT count(), max(n), sum(shard) FROM'
+    expect((await engine.sql(`${total} table(taken)`)).text).toBe('100000\t100000\t50000\n')
+    // What is still to be said is said before.
+    const last = await engine.sql(
+      `${total} (SELECT n, _tp_shard AS shard FROM some) EMIT PERIODIC 300ms SETTINGS max_events = 10`,
+      { stream: true },
+    )
+    expect(last.text).toBe('10\t10\t5\n')
+  })
+
   it('of one id run once: 216', async () => {
     const query = await tail('SELECT i FROM t', { query_id: 'twice' })
     const second = await engine.sql('SELECT 1', { params: { query_id: 'twice' } })

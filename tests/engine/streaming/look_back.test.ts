@@ -62,6 +62,34 @@ describe('functions of earlier rows', () => {
   })
 })
 
+describe('what is told when a row comes', () => {
+  it('monotonic counts over all batches', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT v, monotonic(100) FROM ${s} WHERE v != 2`)
+    for (const v of [1, 2, 3]) await bench.insert(s, [{ k: 'a', v }])
+    expect(await tail.take(2)).toEqual([
+      [1, '100'],
+      [3, '101'],
+    ])
+    await tail.stop()
+    await expect(bench.query(`SELECT monotonic(v) FROM ${s}`)).rejects.toMatchObject({ code: 36 })
+  })
+
+  it('the time of a row is the time at which it came, also when it is looked back to', async () => {
+    const s = await stream()
+    const tail = await bench.query(`SELECT v, lag(now64(3)) AS before, now64(3) AS at, * FROM ${s}`)
+    await bench.insert(s, [{ k: 'a', v: 1 }])
+    const [first] = await tail.take(1)
+    await bench.insert(s, [{ k: 'a', v: 2 }])
+    const second = (await tail.take(2))[1]!
+    expect(second[1]).toBe(first![2])
+    expect(String(second[2]) > String(second[1])).toBe(true)
+    // The value that is kept is no column of the stream.
+    expect(second).toHaveLength(3 + 3)
+    await tail.stop()
+  })
+})
+
 describe('limits over all batches', () => {
   it('LIMIT in a subquery counts its rows', async () => {
     const s = await stream()
