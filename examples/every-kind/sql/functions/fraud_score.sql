@@ -1,0 +1,2 @@
+CREATE REMOTE FUNCTION fraud_score(name string) RETURNS float64
+URL '${UDF_GATEWAY_URL}/fraud_score' AUTH_METHOD 'none' EXECUTION_TIMEOUT 5000;

@@ -1,0 +1,1 @@
+CREATE FUNCTION with_tax AS (amount) -> amount * 1.19;

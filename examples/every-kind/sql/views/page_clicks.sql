@@ -1,0 +1,5 @@
+-- A materialized view without INTO keeps its rows itself.
+CREATE MATERIALIZED VIEW page_clicks AS
+SELECT page, customer_id
+FROM clicks
+WHERE page != '/';
