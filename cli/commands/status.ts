@@ -1,83 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { compile } from '../../bootstrap/compile.js'
 import { assertReachable } from '../../bootstrap/live.js'
-import { action } from '../context.js'
-import { drawPipes, pipesOf } from '../status/graph.js'
+import type { Deployment } from '../../bootstrap/model.js'
+import type { ProtonClient } from '../../driver/index.js'
+import { action, type Context } from '../context.js'
+import { parseDuration } from '../options.js'
+import { pipesOf } from '../status/graph.js'
 import { readStreams, readViews } from '../status/read.js'
+import { type Look, showLook } from '../status/show.js'
 import { openProject } from '../target.js'
 
 /** Between the two looks that rows per second are taken from. */
 const INTERVAL_MS = 1_000
+const WATCH_MS = 2_000
+/** Home, and everything below erased: what was there stays readable until the new text covers it. */
+const REDRAW = '\u001b[H\u001b[J'
 
 export function registerStatus(program: Command): void {
   program
     .command('status')
-    .description('rows, rows/s, lag and last error of each object, and the pipeline as a graph')
+    .description(
+      'rows, rows/s, lag, state, checkpoint and last error of each object, and the pipeline as a graph',
+    )
+    .option('--watch [pause]', 'again and again until Ctrl-C (default: every 2s)', parseDuration)
     .action(
-      action<object, []>(async (context) => {
-        const { output } = context
+      action<{ watch?: number | true }, []>(async (context, { watch }) => {
+        const { signal } = context
         const { project, client } = await openProject(context)
         try {
-          await assertReachable(client, context.signal)
+          await assertReachable(client, signal)
           const deployment = compile(project)
-          const embedded = deployment.edition === 'embedded'
-          const stored = deployment.objects.filter(({ kind }) => kind === 'stream').map(({ name }) => name)
-          const [streams, views] = [
-            await readStreams(client, embedded, INTERVAL_MS, stored),
-            await readViews(client, embedded),
-          ]
-          const number = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
-          const right = (title: string) => ({ title, align: 'right' as const })
-          const shown = streams.filter(({ kind }) => kind === 'stream' || kind === 'external_stream')
-          output.table(
-            [{ title: 'stream' }, right('rows'), right('rows/s'), right('KB'), right('rejected')],
-            shown.map((stream) => [
-              stream.name,
-              stream.kind === 'external_stream' ? '–' : number(stream.rows),
-              stream.kind === 'external_stream' ? '–' : number(stream.rowsPerSecond),
-              stream.kind === 'external_stream' ? '–' : number(stream.bytes / 1024),
-              number(stream.rejected),
-            ]),
-          )
-          if (views.length > 0) {
-            output.line()
-            output.table(
-              [
-                { title: 'view' },
-                { title: 'state' },
-                right('lag'),
-                right('rows in'),
-                right('rows out'),
-                { title: 'last error', maxWidth: 40 },
-              ],
-              views.map((view) => [
-                view.name,
-                view.state,
-                number(view.lag),
-                number(view.rowsIn),
-                number(view.rowsOut),
-                view.lastError,
-              ]),
-            )
+          const pause = watch === undefined ? undefined : watch === true ? WATCH_MS : watch
+          for (;;) {
+            await look(context, client, deployment, project.target.name, pause !== undefined)
+            if (pause === undefined || signal.aborted) return
+            await sleep(pause, undefined, { signal }).catch(() => {})
+            if (signal.aborted) return
           }
-          for (const { name, lastError } of views.filter((view) => view.lastError !== '')) {
-            output.line()
-            output.line(`${output.color('red', name)}: ${lastError}`)
-          }
-          const byName = new Map(views.map((view) => [view.name, view]))
-          output.line()
-          for (const line of drawPipes(pipesOf(deployment.objects), (name) => {
-            const view = byName.get(name)
-            if (!view || view.state === 'running')
-              return view && view.lag > 0 ? output.color('yellow', `lag ${view.lag}`) : ''
-            return output.color('red', view.state)
-          })) {
-            output.line(line)
-          }
-          output.result({ target: project.target.name, streams, views, pipes: pipesOf(deployment.objects) })
         } finally {
           await client.close()
         }
       }),
     )
+}
+
+/** While it is watched, a server that is away is a line, not the end. */
+async function look(
+  { output, debug }: Context,
+  client: ProtonClient,
+  deployment: Deployment,
+  target: string,
+  watched: boolean,
+): Promise<void> {
+  const embedded = deployment.edition === 'embedded'
+  const stored = deployment.objects.filter(({ kind }) => kind === 'stream').map(({ name }) => name)
+  try {
+    const streams = await readStreams(client, embedded, INTERVAL_MS, stored)
+    const views = await readViews(client, embedded)
+    const seen: Look = { target, streams, views, pipes: pipesOf(deployment.objects) }
+    if (watched && process.stdout.isTTY && !output.json) await output.data(REDRAW)
+    showLook(output, seen)
+    if (watched) output.line()
+    output.result(seen)
+  } catch (error) {
+    if (!watched) throw error
+    output.failure(error, debug)
+  }
 }

@@ -21,6 +21,10 @@ export interface ViewState {
   lag: number
   rowsIn: number
   rowsOut: number
+  /** Windows, groups, sides of joins: what it keeps between batches. */
+  stateBytes: number
+  /** When its last batch was through and recorded: where it goes on after a crash. ISO 8601; empty before the first. */
+  lastCheckpoint: string
   lastError: string
 }
 
@@ -67,7 +71,8 @@ export async function readStreams(
 export async function readViews(client: ProtonClient, embedded: boolean): Promise<ViewState[]> {
   if (!embedded) return []
   const rows = await client.rows<Row>(
-    'SELECT name, state, target, lag, rows_in, rows_out, last_error FROM system.view_status ORDER BY name',
+    'SELECT name, state, target, lag, rows_in, rows_out, state_bytes, to_unix_timestamp64_milli(last_batch_at) AS at, ' +
+      'last_error FROM system.view_status ORDER BY name',
   )
   return rows.map((row) => ({
     name: String(row.name),
@@ -76,6 +81,8 @@ export async function readViews(client: ProtonClient, embedded: boolean): Promis
     lag: Number(row.lag),
     rowsIn: Number(row.rows_in),
     rowsOut: Number(row.rows_out),
+    stateBytes: Number(row.state_bytes),
+    lastCheckpoint: Number(row.at) > 0 ? new Date(Number(row.at)).toISOString() : '',
     lastError: String(row.last_error),
   }))
 }

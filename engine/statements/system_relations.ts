@@ -14,6 +14,7 @@ import { quoteString } from '../chdb/pool.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
 import { PROTON_VERSION } from '../errors.js'
 import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
+import { STATE_DATABASE } from '../streaming/pipe.js'
 import { accessRelation } from './access_relations.js'
 import type { StatementDeps } from './deps.js'
 import { jsonRelation, type RowShape } from './json_rows.js'
@@ -74,6 +75,15 @@ async function tableSizes(deps: Pick<StatementDeps, 'chdb'>): Promise<Map<string
     `SELECT concat(database, '.', name), toString(ifNull(total_rows, 0)), toString(ifNull(total_bytes, 0)) FROM system.tables WHERE database = '${STORE_DATABASE}'`,
   )
   return new Map(rows.map(([name, count, bytes]) => [name, { rows: Number(count), bytes: Number(bytes) }]))
+}
+
+/** Bytes of the state tables of each view, by its id: they are named after it. */
+async function stateSizes(deps: Pick<StatementDeps, 'chdb'>): Promise<Map<number, number>> {
+  const rows = await deps.chdb.rows<[string, string]>(
+    "SELECT extract(name, '^v([0-9]+)_') AS view, toString(sum(ifNull(total_bytes, 0))) FROM system.tables " +
+      `WHERE database = '${STATE_DATABASE}' AND view != '' GROUP BY view`,
+  )
+  return new Map(rows.map(([view, bytes]) => [Number(view), Number(bytes)]))
 }
 
 /** Rows of a keyed stream count superseded versions until they are merged away: an upper bound, cheap to have. */
@@ -234,7 +244,8 @@ export function viewLag(status: ViewStatus): number {
   return status.sources.reduce((sum, source) => sum + Math.max(0, source.available - source.processed), 0)
 }
 
-function viewStatus(context: QueryContext, deps: StatementDeps): Relation {
+async function viewStatus(context: QueryContext, deps: StatementDeps): Promise<Relation> {
+  const state = await stateSizes(deps)
   const rows = visible(context, deps).flatMap((view) => {
     if (view.kind !== 'materialized_view') return []
     const status = deps.runtime.status(view)
@@ -251,6 +262,7 @@ function viewStatus(context: QueryContext, deps: StatementDeps): Relation {
         status?.batches ?? 0,
         status?.lastError ?? '',
         status?.lastBatchAt ?? 0,
+        state.get(view.id) ?? 0,
         JSON.stringify(status?.sources ?? []),
       ],
     ]
@@ -268,6 +280,7 @@ function viewStatus(context: QueryContext, deps: StatementDeps): Relation {
       batches: 'uint64',
       last_error: 'string',
       last_batch_at: "datetime64(3, 'UTC')",
+      state_bytes: 'uint64',
       sources: 'string',
     },
     rows,

@@ -114,6 +114,25 @@ describe('pause and resume', () => {
   })
 })
 
+describe('status --watch', () => {
+  it('looks again and again until it is stopped', async () => {
+    const watch = engine.start(['status', '--watch', '200ms', '--json'])
+    let text = ''
+    watch.stdout.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    await eventually('two looks', 30_000, async () => text.split('\n').length > 2)
+    watch.kill('SIGINT')
+    expect((await watch).exitCode).toBe(0)
+    const looks = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { views: Record<string, unknown>[] })
+    expect(looks[0]!.views[0]).toMatchObject({ name: 'mv_booked', lag: 0, lastError: '' })
+    expect(looks[0]!.views[0]!.lastCheckpoint).toMatch(/^20/)
+  })
+})
+
 describe('logs', () => {
   it('are lines for people, or as they were written', async () => {
     const { code, stdout } = await engine.tpctl(['logs', '-n', '2'])

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { Output } from '../../cli/output.js'
+import { age, showLook } from '../../cli/status/show.js'
+import { renderTable } from '../../cli/table.js'
+
+const NOW = Date.parse('2026-01-01T00:10:00Z')
+
+function captured(): { output: Output; text(): string } {
+  const lines: string[] = []
+  const output = {
+    json: false,
+    color: (_: unknown, text: string) => text,
+    line: (text = '') => lines.push(text),
+    table: (columns: never, rows: never) => lines.push(renderTable(columns, rows)),
+  } as unknown as Output
+  return { output, text: () => lines.join('\n') }
+}
+
+describe('a look at a pipeline', () => {
+  it('shows what each view has still to read, what it keeps, and when it was last safe', () => {
+    const { output, text } = captured()
+    const view = {
+      ...{ name: 'mv', state: 'running', target: 'b', lag: 7, rowsIn: 1_000, rowsOut: 900 },
+      ...{ stateBytes: 2_048, lastCheckpoint: '2026-01-01T00:09:57Z', lastError: '' },
+    }
+    const stream = { rowsPerSecond: 2.5, bytes: 1_024, rejected: 0 }
+    showLook(
+      output,
+      {
+        target: 't',
+        streams: [
+          { name: 'a', kind: 'external_stream', rows: 0, ...stream, rejected: 3 },
+          { name: 'b', kind: 'stream', rows: 900, ...stream },
+        ],
+        views: [
+          view,
+          { ...view, name: 'other', state: 'retrying', lastCheckpoint: '', lastError: 'no broker' },
+        ],
+        pipes: [
+          { view: 'mv', sources: ['a'], target: 'b' },
+          { view: 'other', sources: ['a'], target: 'b' },
+        ],
+      },
+      NOW,
+    )
+    const lines = text().split('\n')
+    expect(lines.find((line) => /^a /.test(line))?.split(/\s+/)).toEqual(['a', '–', '–', '–', '3'])
+    expect(lines.find((line) => /^mv /.test(line))).toMatch(/running +7 +1,000 +900 +2 +3 s ago/)
+    expect(text()).toContain('other: no broker')
+    expect(text()).toMatch(/a ── mv ─+▶ b +lag 7/)
+    expect(text()).toMatch(/a ── other ─+▶ b +retrying/)
+  })
+
+  it('tells ages as people do', () => {
+    expect(
+      [
+        '',
+        '2026-01-01T00:10:00Z',
+        '2026-01-01T00:04:00Z',
+        '2025-12-31T20:00:00Z',
+        '2025-12-25T00:00:00Z',
+      ].map((at) => age(at, NOW)),
+    ).toEqual(['–', '0 s ago', '6 m ago', '4 h ago', '7 d ago'])
+  })
+})
