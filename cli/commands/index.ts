@@ -10,6 +10,7 @@ import { registerDoctor } from './doctor.js'
 import { registerDown } from './down.js'
 import { registerFeedTokens } from './feed_tokens.js'
 import { registerFeedTrending } from './feed_trending.js'
+import { registerLint } from './lint.js'
 import { registerLogs } from './logs.js'
 import { registerPause, registerResume } from './pause.js'
 import { registerPlan } from './plan.js'
@@ -48,6 +49,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerRestore,
   registerSql,
   registerTail,
+  registerLint,
   registerTest,
   registerSmoke,
 ]

@@ -4,6 +4,7 @@ import { action } from '../context.js'
 import { withPlan } from '../deployment.js'
 import { showPlan } from '../deployment_view.js'
 import { EXIT } from '../exit.js'
+import { findingLines, findingsOf } from '../lint_view.js'
 
 interface PlanOptions {
   detailedExitcode?: boolean
@@ -18,9 +19,12 @@ export function registerPlan(program: Command): void {
     .option('--out <file>', 'write the plan to a file, for `tpctl apply`')
     .action(
       action<PlanOptions, []>(async (context, options) =>
-        withPlan(context, {}, async ({ plan, document }) => {
+        withPlan(context, {}, async ({ plan, document, project }) => {
           const { output } = context
           showPlan(output, plan, { diff: true })
+          const findings = findingLines(output, await findingsOf(context, project))
+          if (findings.length > 0) output.line()
+          for (const line of findings) output.line(line)
           if (options.out !== undefined) {
             await writeFile(options.out, `${JSON.stringify(document, null, 2)}\n`)
             output.line(`Written to ${options.out}; carry it out with: tpctl apply ${options.out}`)
