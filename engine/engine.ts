@@ -13,6 +13,7 @@ import { AccessControl } from './access/control.js'
 import { Guard } from './access/guard.js'
 import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
+import { openNamedCollections, withCollection } from './catalog/named_collections.js'
 import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
 import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
@@ -173,12 +174,14 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   const broker = await startKafka(dir, host, options.ports.kafka, log)
   closers.add(() => broker.close())
 
+  const collections = await openNamedCollections(chdb)
   const external = createExternalSources({
     chdb,
     store,
     nextId: () => catalog.nextId(),
     registry: inboxes,
     deadLetters,
+    settingsOf: ({ settings }) => withCollection(settings, collections),
     localEnds: (brokers, topic) =>
       brokers.includes(broker.brokers) && broker.topics().some(({ name }) => name === topic)
         ? broker.endOffsets(topic)
@@ -205,6 +208,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     external,
     runtime,
     queries,
+    collections,
     guard: new Guard(await AccessControl.open(chdb), catalog),
     planner: createPlanner({
       catalog,

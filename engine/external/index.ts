@@ -26,6 +26,8 @@ export interface ExternalDeps {
   nextId(): number
   registry: InboxRegistry
   deadLetters: DeadLetters
+  /** The settings of an external stream with those of its named collection; absent: its own. */
+  settingsOf?(object: ExternalStreamObject): Record<string, string>
   /** Next offset of each partition, where the topic is at a broker of this process. */
   localEnds?(brokers: readonly string[], topic: string): number[] | undefined
 }
@@ -38,7 +40,7 @@ export function createExternalSources(deps: ExternalDeps): ExternalSources {
 }
 
 class Sources implements ExternalSources {
-  readonly #deps: KafkaDeps
+  readonly #deps: KafkaDeps & Pick<ExternalDeps, 'settingsOf'>
   readonly #sinks: KafkaSinks
   /** Open inboxes: a view that reads a stream twice shares one. */
   readonly #shared = new Map<string, { inbox: Promise<Inbox>; users: number }>()
@@ -49,17 +51,22 @@ class Sources implements ExternalSources {
     this.#sinks = new KafkaSinks(deps.chdb)
   }
 
-  async validate(object: ExternalStreamObject): Promise<void> {
+  async validate(written: ExternalStreamObject): Promise<void> {
+    await validateKafka(this.#kafka(written))
+  }
+
+  /** The stream as it is to be opened. */
+  #kafka(object: ExternalStreamObject): ExternalStreamObject {
     requireKafka(object)
-    await validateKafka(object)
+    return { ...object, settings: this.#deps.settingsOf?.(object) ?? object.settings }
   }
 
   async attach(
-    object: ExternalStreamObject | RandomStreamObject,
+    written: ExternalStreamObject | RandomStreamObject,
     options: { owner?: string; queryId: string; seekTo?: string; settings: Record<string, string> },
   ): Promise<Inbox> {
-    if (object.kind === 'random_stream') return this.#track(await attachRandom(object, options, this.#deps))
-    requireKafka(object)
+    if (written.kind === 'random_stream') return this.#track(await attachRandom(written, options, this.#deps))
+    const object = this.#kafka(written)
     if (options.owner === undefined) return this.#track(await attachKafka(object, options, this.#deps))
     const key = `${options.owner}/${object.uuid}`
     let shared = this.#shared.get(key)
@@ -107,16 +114,14 @@ class Sources implements ExternalSources {
     options: { settings?: Record<string, string> } = {},
   ) {
     if (object.kind === 'random_stream') return snapshotRandom(object, options.settings ?? {})
-    requireKafka(object)
-    return snapshotKafka(object, this.#deps)
+    return snapshotKafka(this.#kafka(object), this.#deps)
   }
 
   async write(
     object: ExternalStreamObject,
     rows: Parameters<ExternalSources['write']>[1],
   ): Promise<{ rows: number }> {
-    requireKafka(object)
-    return this.#sinks.write(object, rows)
+    return this.#sinks.write(this.#kafka(object), rows)
   }
 
   rejected(name: QualifiedName): number {

@@ -1,11 +1,12 @@
-import type { Alter, AlterAction, CreateStream, Setting } from '../../dialect/ast.js'
-import { printStatement } from '../../dialect/index.js'
+import type { Alter, AlterAction, CreateStream, Expr, Setting } from '../../dialect/ast.js'
+import { parseExpression, printStatement } from '../../dialect/index.js'
 import type { CatalogObject, FunctionObject, QueryContext, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { alterView } from './alter_view.js'
 import { declaredColumn } from './columns.js'
 import { type StatementDeps, settingsText, storeExpr } from './deps.js'
 import { notSupported } from './errors.js'
+import { alterNamedCollection } from './named_collections.js'
 import { checkStreamSettings } from './stream_settings.js'
 
 type Named = Exclude<CatalogObject, FunctionObject>
@@ -21,6 +22,7 @@ const FIXED = new Set([
 ])
 
 export async function alter(statement: Alter, context: QueryContext, deps: StatementDeps): Promise<void> {
+  if (statement.object === 'named_collection') return alterNamedCollection(statement, deps)
   if (statement.object !== 'stream' && statement.object !== 'view') {
     throw notSupported(`ALTER ${statement.object.replace('_', ' ').toUpperCase()}`)
   }
@@ -80,6 +82,8 @@ async function alterStream(stream: StreamObject, action: AlterAction, deps: Stat
     case 'materialize_index':
     case 'clear_index':
       return
+    case 'drop_partition':
+      return dropPartition(stream, action.partition, deps)
     case 'delete':
       return deps.store.delete(stream, storeExpr(action.where, deps))
     default:
@@ -87,6 +91,15 @@ async function alterStream(stream: StreamObject, action: AlterAction, deps: Stat
         `ALTER STREAM … ${action.kind === 'other' ? action.text : action.kind.replaceAll('_', ' ').toUpperCase()}`,
       )
   }
+}
+
+/** `DROP PARTITION 20241015`, `ID '20241015'` or a tuple: the rows for which PARTITION BY gives this. */
+async function dropPartition(stream: StreamObject, written: Expr, deps: StatementDeps): Promise<void> {
+  if (stream.mode === 'mutable') throw notSupported('DROP PARTITION of a mutable stream, which has none,')
+  const by = stream.statement?.partitionBy ?? parseExpression('to_YYYYMMDD(_tp_time)')
+  const id = written.kind === 'call' && written.name === 'ID' ? written.args[0] : undefined
+  const value = storeExpr(id ?? written, deps)
+  await deps.store.delete(stream, `toString(${storeExpr(by, deps)}) = toString(${value})`)
 }
 
 async function addColumn(

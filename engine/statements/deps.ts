@@ -2,6 +2,7 @@ import type { Expr, QualifiedName, Setting } from '../../dialect/ast.js'
 import { printExpr } from '../../dialect/index.js'
 import type { Guard } from '../access/guard.js'
 import type { StoredCatalog } from '../catalog/catalog.js'
+import type { NamedCollections } from '../catalog/named_collections.js'
 import type {
   Chdb,
   ExternalSources,
@@ -26,6 +27,7 @@ export interface StatementDeps {
   runtime: StreamingRuntime
   queries: QueryRegistry
   guard: Guard
+  collections: NamedCollections
 }
 
 /** Proton SQL of a stream's own expressions (defaults, TTL, sharding) → the store's. */

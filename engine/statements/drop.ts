@@ -6,6 +6,7 @@ import { dropInner } from './create_view.js'
 import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
 import { notSupported } from './errors.js'
 import { dropFunction } from './functions.js'
+import { dropNamedCollection } from './named_collections.js'
 
 type Named = Exclude<CatalogObject, FunctionObject>
 
@@ -24,7 +25,9 @@ export async function drop(statement: Drop, context: QueryContext, deps: Stateme
   if (OF_ACCESS.has(statement.object)) return dropAccess(statement, context, deps)
   const settings = { ...context.settings, ...settingsText(statement.settings) }
   for (const name of statement.names) {
-    if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)
+    if (statement.object === 'named_collection')
+      await dropNamedCollection(name.name, statement.ifExists, deps)
+    else if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)
     else if (statement.object === 'database')
       await dropDatabase(name.name, statement.ifExists, settings, deps)
     else if (RELATIONS.has(statement.object)) await dropRelation(name, statement, settings, context, deps)

@@ -13,6 +13,7 @@ import { drop, truncate } from './drop.js'
 import { clientError, notSupported } from './errors.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
+import { createNamedCollection } from './named_collections.js'
 import { explain, killQuery, select } from './queries.js'
 import { rename } from './rename.js'
 import { checkQuerySettings } from './settings.js'
@@ -85,6 +86,8 @@ async function execute(
       return done(createMaterializedView(statement, context, deps))
     case 'create_function':
       return done(createFunction(statement, deps))
+    case 'create_named_collection':
+      return done(createNamedCollection(statement, deps))
     case 'create_database':
       return done(createDatabase(statement.name.name, statement.ifNotExists, deps))
     case 'drop':

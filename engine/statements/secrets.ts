@@ -6,3 +6,10 @@ const SECRET_VALUE =
 export function hideSecrets(sql: string): string {
   return sql.replace(SECRET_VALUE, "$1'[HIDDEN]'")
 }
+
+const SECRET_NAME = /password|credentials|secret|token|sasl_jaas|ssl_key|private_key|auth_key|access_key/i
+
+/** Whether a setting of this name holds a secret. */
+export function isSecret(name: string): boolean {
+  return SECRET_NAME.test(name)
+}

@@ -7,6 +7,7 @@ import { queryColumns } from './create_view.js'
 import { fullName, requireDatabase, type StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
 import { jsonResult } from './json_rows.js'
+import { namedCollectionText } from './named_collections.js'
 import { showCreate } from './show_create.js'
 import { PROCESS_SHAPE, processRows } from './system_relations.js'
 
@@ -22,6 +23,7 @@ const LISTS: Record<string, { from: string; inDatabase?: true; where?: string; c
   roles: { from: 'roles' },
   current_roles: { from: 'current_roles', column: 'role_name' },
   enabled_roles: { from: 'current_roles', column: 'role_name' },
+  named_collections: { from: 'named_collections' },
   row_policies: { from: 'row_policies' },
   policies: { from: 'row_policies' },
 }
@@ -82,6 +84,7 @@ export async function show(
 function createText(statement: Show, context: QueryContext, deps: StatementDeps): string {
   const name = statement.name!
   if (isOfAccess(statement.object)) return createAccessText(statement, context, deps)
+  if (statement.object === 'named_collection') return namedCollectionText(name.name, deps)
   if (statement.object === 'function') {
     const fn = deps.catalog.function(name.name)
     if (!fn) throw new EngineError('UNKNOWN_FUNCTION', `User-defined function '${name.name}' doesn't exist`)

@@ -2,7 +2,7 @@
 import type { Expr, IndexDef, TtlItem } from '../../dialect/ast.js'
 import { printExpr, printQuery, printStatement, quoteName } from '../../dialect/index.js'
 import type { CatalogObject, Column, StreamObject } from '../contracts.js'
-import { hideSecrets } from './secrets.js'
+import { hideSecrets, isSecret } from './secrets.js'
 
 const AS_SERVER = { asServer: true }
 const exprText = (expr: Expr): string => printExpr(expr, AS_SERVER)
@@ -105,11 +105,9 @@ function quoted(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', '\\n')}'`
 }
 
-const SECRET = /password|credentials|secret|sasl_jaas|ssl_key|private_key|auth_key/i
-
 /** Secrets are kept, not shown. */
 function shown(settings: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [name, SECRET.test(name) ? '[HIDDEN]' : value]),
+    Object.entries(settings).map(([name, value]) => [name, isSecret(name) ? '[HIDDEN]' : value]),
   )
 }

@@ -18,6 +18,7 @@ import { STATE_DATABASE } from '../streaming/pipe.js'
 import { accessRelation } from './access_relations.js'
 import type { StatementDeps } from './deps.js'
 import { jsonRelation, type RowShape } from './json_rows.js'
+import { namedCollectionRelation } from './named_collections.js'
 import { showCreate } from './show_create.js'
 
 export const PROCESS_SHAPE: RowShape = {
@@ -374,6 +375,8 @@ export async function systemRelation(
       return viewStatus(context, deps)
     case 'stream_metrics':
       return streamMetrics(context, deps)
+    case 'named_collections':
+      return namedCollectionRelation(context, deps)
     case 'dead_letters':
       return readable(foreign.deadLetters(), context, deps)
     case 'build_options':

@@ -43,7 +43,6 @@ const UNSUPPORTED = new Map([
   ['format_schema', 'use JSONEachRow, CSV, TSV or RawBLOB'],
   ['kafka_schema_registry_url', 'use JSONEachRow, CSV, TSV or RawBLOB'],
   ['config_file', 'write its settings into the statement'],
-  ['named_collection', 'write its settings into the statement'],
 ])
 
 /** librdkafka properties that would fight with the engine's own bookkeeping (as Proton refuses them). */
