@@ -13,6 +13,7 @@
  *   server/    HTTP and REST
  */
 import type {
+  CreateDictionary,
   CreateExternalStream,
   CreateFunction,
   CreateMaterializedView,
@@ -141,6 +142,14 @@ export interface MaterializedViewObject extends CatalogEntry {
   pipeline?: number
 }
 
+/** A dictionary of the store over one of our relations. */
+export interface DictionaryObject extends CatalogEntry {
+  kind: 'dictionary'
+  columns: Column[]
+  primaryKey: string[]
+  statement: CreateDictionary
+}
+
 export interface FunctionObject extends CatalogEntry {
   kind: 'function'
   statement: CreateFunction
@@ -152,6 +161,7 @@ export type CatalogObject =
   | RandomStreamObject
   | ViewObject
   | MaterializedViewObject
+  | DictionaryObject
   | FunctionObject
 
 /** Streams, views and external streams share one namespace per database; functions have their own. */

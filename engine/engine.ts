@@ -27,6 +27,8 @@ import { type Listener, listenSql } from './server/http.js'
 import { listenMetrics } from './server/metrics.js'
 import { Sessions } from './server/sessions.js'
 import { type StatementDeps, storeExpr } from './statements/deps.js'
+import { dropOrphanDictionaries } from './statements/dictionaries.js'
+import { startDictionaryRefresh } from './statements/dictionary_refresh.js'
 import { createExecutor } from './statements/executor.js'
 import { QueryRegistry } from './statements/registry.js'
 import { systemRelation } from './statements/system_relations.js'
@@ -220,10 +222,15 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
         systemRelation(name, context, statements, { deadLetters: () => deadLetters.relation() }),
     }),
   }
+  await dropOrphanDictionaries(statements)
   const executor = createExecutor(statements)
   await runtime.recover(catalog.list().filter((object) => object.kind === 'materialized_view'))
   const idle = purgeWhenIdle(chdb, queries)
   closers.add(() => idle.stop())
+  const refresh = startDictionaryRefresh(statements, (name, message) =>
+    log.warn(`dictionary ${name}: ${message}`),
+  )
+  closers.add(() => refresh.stop())
   const retention = startRetention({
     chdb,
     store,

@@ -1,4 +1,5 @@
 import type { QualifiedName, Query, Statement } from '../../dialect/ast.js'
+import { dependencies, visit } from '../../dialect/index.js'
 import type { Catalog, CatalogObject, QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { type Access, type AccessControl, demand, denied, grantText, may } from './control.js'
@@ -52,10 +53,16 @@ export class Guard {
     const needs = needsOf(statement, context)
     if (!needs) throw denied(access, 'ALL ON *.*')
     for (const need of needs) {
-      if (!('reads' in need)) demand(access, need.privilege, need.on, need.columns)
-      else
-        for (const { object, columns } of readsOf(need.reads, this.catalog, database))
-          demandRead(access, object, [...columns])
+      if (!('reads' in need)) {
+        demand(access, need.privilege, need.on, need.columns)
+        continue
+      }
+      for (const name of dictionariesIn(need.reads)) {
+        demand(access, 'DICT GET', { database: name.database ?? database, table: name.name })
+      }
+      for (const { object, columns } of readsOf(need.reads, this.catalog, database)) {
+        demandRead(access, object, [...columns])
+      }
     }
   }
 
@@ -105,7 +112,7 @@ function keptQueries(statement: Statement): Query[] {
     case 'alter':
       return statement.actions.flatMap((action) => (action.kind === 'modify_query' ? [action.query] : []))
     case 'create_dictionary':
-      return statement.dependencies.map((name) => ({
+      return dependencies(statement).map((name) => ({
         kind: 'select',
         with: [],
         columns: [{ kind: 'star' }],
@@ -133,4 +140,18 @@ function isBounded(query: Query, context: QueryContext): boolean {
   const own = query.settings?.find((setting) => setting.name === 'query_mode')?.value
   const mode = own?.kind === 'literal' && own.type === 'string' ? own.value : context.settings.query_mode
   return context.tableMode || mode === 'table'
+}
+
+/** Dictionaries that `dict_get('d', …)` and the like ask. */
+function dictionariesIn(query: Query): QualifiedName[] {
+  const found: QualifiedName[] = []
+  visit(query, {
+    expr(expr) {
+      const [name] = expr.kind === 'call' && /^dict_/i.test(expr.name) ? expr.args : []
+      if (name?.kind !== 'literal' || name.type !== 'string') return
+      const [first, second] = name.value.split('.')
+      found.push(second === undefined ? { name: first! } : { database: first!, name: second })
+    },
+  })
+  return found
 }

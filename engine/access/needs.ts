@@ -1,5 +1,6 @@
 /** What a statement needs before it may run. Pure. */
 import type { AlterAction, Drop, ObjectKind, QualifiedName, Query, Statement } from '../../dialect/ast.js'
+import { dependencies } from '../../dialect/index.js'
 import type { CatalogObject } from '../contracts.js'
 import type { Scope } from './rights.js'
 
@@ -58,7 +59,10 @@ export function needsOf(statement: Statement, context: NeedContext): Need[] | un
     case 'create_alert':
       return [...create(statement, 'ALERT'), { reads: statement.query }]
     case 'create_dictionary':
-      return [...create(statement, 'DICTIONARY'), ...statement.dependencies.map((name) => on('SELECT', name))]
+      return [
+        ...create(statement, 'DICTIONARY'),
+        ...dependencies(statement).map((name) => on('SELECT', name)),
+      ]
     case 'create_function':
     case 'create_format_schema':
     case 'create_named_collection': {

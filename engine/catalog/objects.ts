@@ -11,6 +11,7 @@ const STATEMENT_OF: Record<CatalogObject['kind'], Statement['kind']> = {
   random_stream: 'create_random_stream',
   view: 'create_view',
   materialized_view: 'create_materialized_view',
+  dictionary: 'create_dictionary',
   function: 'create_function',
 }
 

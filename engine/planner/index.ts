@@ -1,7 +1,9 @@
 /**
  * Proton AST → the store's SQL. Everything that other rooms of the engine use is named here.
  */
+
 export { describeQuery } from './describe.js'
+export { dictionaryRelation, storedDictionary } from './dictionaries.js'
 export { createPlanner, type PlannerParts } from './plan.js'
 export { respell } from './respell.js'
 export { bindLeaves, expandViews, type Leaf, leftmostSource, relationName } from './sources.js'

@@ -22,6 +22,7 @@ import type {
 } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { describeQuery } from './describe.js'
+import { dictionaryRelation, storedDictionary } from './dictionaries.js'
 import { bindLeaves, expandViews, type Leaf, viewBody } from './sources.js'
 import type { TranslateEnv } from './translate/env.js'
 import { translateExpr, translateQuery } from './translate/index.js'
@@ -63,6 +64,7 @@ class BoundedPlanner {
       lookup: (name) => parts.udfs.lookup(name),
       params: context.params,
       bounded: true,
+      dictionary: (name) => storedDictionary(name, parts.catalog, context.database),
       database: context.database,
       user: context.user,
       arrival: (table: RawTable) => (this.#ordered.has(table.sql) ? '_tp_sn' : undefined),
@@ -210,6 +212,8 @@ class BoundedPlanner {
         this.#releases.push(release)
         return relation
       }
+      case 'dictionary':
+        return dictionaryRelation(object)
       case 'view':
         throw new EngineError('LOGICAL_ERROR', `View ${object.name.name} was not expanded`)
     }

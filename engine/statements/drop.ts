@@ -4,6 +4,7 @@ import { EngineError } from '../errors.js'
 import { dropAccess } from './access.js'
 import { dropInner } from './create_view.js'
 import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
+import { dropStored } from './dictionaries.js'
 import { notSupported } from './errors.js'
 import { dropFunction } from './functions.js'
 import { dropNamedCollection } from './named_collections.js'
@@ -17,6 +18,7 @@ const RELATIONS = new Set([
   'table',
   'view',
   'materialized_view',
+  'dictionary',
 ])
 
 const OF_ACCESS = new Set(['user', 'role', 'row_policy', 'quota'])
@@ -52,6 +54,12 @@ async function dropRelation(
   if ((statement.object === 'view' || statement.object === 'materialized_view') && !isView) {
     throw new EngineError('INCORRECT_QUERY', `It ${name.database}.${name.name} is not a View`)
   }
+  if ((statement.object === 'dictionary') !== (object.kind === 'dictionary')) {
+    throw new EngineError(
+      'INCORRECT_QUERY',
+      `${name.database}.${name.name} is a ${object.kind.replaceAll('_', ' ')}, not a ${statement.object.replaceAll('_', ' ')}`,
+    )
+  }
   checkDependents(object, settings, 'drop', deps)
   await dropObject(object, deps)
 }
@@ -81,6 +89,10 @@ async function dropObject(object: Named, deps: StatementDeps): Promise<void> {
       if (target?.kind === 'stream' && target.owner !== undefined) await dropInner(target, deps)
       return
     }
+    case 'dictionary':
+      await deps.catalog.remove(object)
+      await dropStored(object, deps)
+      return
     case 'stream':
       // The catalog first: after a crash a table without a name is garbage, a name without a table is an error.
       await deps.catalog.remove(object)

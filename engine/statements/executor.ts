@@ -9,6 +9,7 @@ import { createExternalStream, createRandomStream } from './create_other_streams
 import { createStream } from './create_stream.js'
 import { createMaterializedView, createView } from './create_view.js'
 import { requireDatabase, type StatementDeps, settingsText, storeExpr } from './deps.js'
+import { createDictionary } from './dictionaries.js'
 import { drop, truncate } from './drop.js'
 import { clientError, notSupported } from './errors.js'
 import { createFunction } from './functions.js'
@@ -86,6 +87,8 @@ async function execute(
       return done(createMaterializedView(statement, context, deps))
     case 'create_function':
       return done(createFunction(statement, deps))
+    case 'create_dictionary':
+      return done(createDictionary(statement, context, deps))
     case 'create_named_collection':
       return done(createNamedCollection(statement, deps))
     case 'create_database':

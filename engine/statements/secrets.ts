@@ -1,6 +1,6 @@
 /** Values that stand where SQL has secrets: keys of remote functions, passwords of users and of external streams. */
 const SECRET_VALUE =
-  /\b((?:auth_key|identified(?:\s+with\s+\w+)?\s+by)\s+|(?:\w*password|\w*credentials|secret_access_key)\s*=\s*)'(?:[^'\\]|\\.|'')*'/gi
+  /\b((?:auth_key|password|identified(?:\s+with\s+\w+)?\s+by)\s+|(?:\w*password|\w*credentials|secret_access_key)\s*=\s*)'(?:[^'\\]|\\.|'')*'/gi
 
 /** SQL as it may be shown to others than its author: in `system.processes`, in SHOW CREATE, in a log. */
 export function hideSecrets(sql: string): string {

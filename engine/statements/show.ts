@@ -23,6 +23,7 @@ const LISTS: Record<string, { from: string; inDatabase?: true; where?: string; c
   roles: { from: 'roles' },
   current_roles: { from: 'current_roles', column: 'role_name' },
   enabled_roles: { from: 'current_roles', column: 'role_name' },
+  dictionaries: { from: 'dictionaries', inDatabase: true },
   named_collections: { from: 'named_collections' },
   row_policies: { from: 'row_policies' },
   policies: { from: 'row_policies' },

@@ -26,6 +26,7 @@ export function showCreate(object: CatalogObject): string {
         : ''
       return `CREATE MATERIALIZED VIEW ${name}${into}\n${columnsText(object.columns, [TIME_INDEX])} AS\n${printQuery(object.statement.query, AS_SERVER)}`
     }
+    case 'dictionary':
     case 'function':
       return hideSecrets(printStatement(object.statement))
   }

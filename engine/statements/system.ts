@@ -2,6 +2,7 @@ import type { SystemStatement } from '../../dialect/ast.js'
 import type { QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import type { StatementDeps } from './deps.js'
+import { reloadDictionary } from './dictionaries.js'
 import { notSupported } from './errors.js'
 
 /** Commands that mean nothing here but do no harm: everything is always flushed and loaded. */
@@ -13,6 +14,12 @@ export async function system(
   deps: StatementDeps,
 ): Promise<void> {
   if (NO_OPERATION.has(statement.command)) return
+  if (statement.command === 'RELOAD DICTIONARY' && statement.target) {
+    const dictionary = deps.catalog.require(statement.target, context.database)
+    if (dictionary.kind !== 'dictionary')
+      throw new EngineError('INCORRECT_QUERY', `${statement.target.name} is not a dictionary`)
+    return reloadDictionary(dictionary, deps)
+  }
   const [verb, ...words] = statement.command.split(' ')
   const what = words.join(' ')
   if (!statement.target || what !== 'MATERIALIZED VIEW') throw notSupported(`SYSTEM ${statement.command}`)

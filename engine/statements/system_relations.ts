@@ -17,6 +17,7 @@ import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/
 import { STATE_DATABASE } from '../streaming/pipe.js'
 import { accessRelation } from './access_relations.js'
 import type { StatementDeps } from './deps.js'
+import { dictionaryRelationOf } from './dictionaries.js'
 import { jsonRelation, type RowShape } from './json_rows.js'
 import { namedCollectionRelation } from './named_collections.js'
 import { showCreate } from './show_create.js'
@@ -63,6 +64,7 @@ const ENGINES: Record<Exclude<CatalogObject['kind'], 'function'>, string> = {
   random_stream: 'Random',
   view: 'View',
   materialized_view: 'MaterializedView',
+  dictionary: 'Dictionary',
 }
 
 interface TableSize {
@@ -375,6 +377,10 @@ export async function systemRelation(
       return viewStatus(context, deps)
     case 'stream_metrics':
       return streamMetrics(context, deps)
+    case 'dictionaries': {
+      const seen = visible(context, deps).filter((object) => object.kind === 'dictionary')
+      return dictionaryRelationOf(seen, deps)
+    }
     case 'named_collections':
       return namedCollectionRelation(context, deps)
     case 'dead_letters':

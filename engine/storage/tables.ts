@@ -27,6 +27,10 @@ export function isKeyed(stream: StreamObject): boolean {
   return stream.mode === 'versioned_kv' || stream.mode === 'mutable' || stream.mode === 'changelog_kv'
 }
 
+export function dictionaryTable(dictionary: { id: number }): string {
+  return `${STORE_DATABASE}.dict_${dictionary.id}`
+}
+
 export function historyTable(stream: StreamObject): string {
   return `${STORE_DATABASE}.s_${stream.id}`
 }

@@ -1,7 +1,7 @@
 import type { NamedTable, TableExpr, TableFunction } from '../../dialect/ast.js'
 import type { CatalogObject, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import { bindLeaves } from '../planner/index.js'
+import { bindLeaves, dictionaryRelation } from '../planner/index.js'
 import { viewBody } from '../planner/sources.js'
 import type { Pipe } from './pipe.js'
 
@@ -41,6 +41,8 @@ async function currentRows(object: Readable, pipe: Pipe): Promise<Relation> {
       pipe.onBatchEnd(snapshot.release)
       return snapshot.relation
     }
+    case 'dictionary':
+      return dictionaryRelation(object)
     default:
       throw new EngineError('NOT_IMPLEMENTED', `Reading ${object.name.name} here is not supported`)
   }

@@ -1,5 +1,5 @@
 import type { Expr, Join, NamedTable, Query, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
-import type { StreamObject } from '../contracts.js'
+import type { DictionaryObject, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { isAggregation, relationName } from '../planner/index.js'
 import { AnswerAggregate } from './answer_aggregate.js'
@@ -19,7 +19,7 @@ import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
 import { Limit, LimitBy } from './limit.js'
 import { LookBack, looksBack } from './look_back.js'
-import { staticLookup, streamLookup, subqueryLookup } from './lookups.js'
+import { dictionaryLookup, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
 import type { Operator, Source } from './operator.js'
 import { walk } from './operator.js'
 import type { Pipe } from './pipe.js'
@@ -373,6 +373,8 @@ class Builder {
     const strictness = join.strictness ?? 'all'
     const { catalog } = this.pipe.deps
     if (!isUnboundedTable(right, catalog, this.pipe.context.database, place.ctes)) {
+      const dictionary = this.#dictionary(right, place)
+      if (dictionary) return dictionaryLookup(dictionary, tableNames(right)[0] ?? dictionary.name.name)
       if (strictness !== 'all') throw unsupported(`${strictness.toUpperCase()} JOIN of a stream with a table`)
       const alias = tableNames(right)[0]
       return staticLookup(this.pipe, everything(right), alias ?? '__tp_right')
@@ -386,6 +388,13 @@ class Builder {
     if (right.kind === 'table') return streamLookup(this.pipe, stream, right)
     if (right.kind === 'subquery_table') return subqueryLookup(this.pipe, stream, right)
     throw unsupported('Join of a stream with this right side')
+  }
+
+  #dictionary(table: TableExpr, place: Place): DictionaryObject | undefined {
+    if (table.kind !== 'table') return undefined
+    if (table.name.database === undefined && place.ctes.has(table.name.name)) return undefined
+    const object = this.pipe.deps.catalog.find(table.name, this.pipe.context.database)
+    return object?.kind === 'dictionary' ? object : undefined
   }
 
   /** The keyed stream whose rows a right side shows, one for one. */

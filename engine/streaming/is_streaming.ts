@@ -24,7 +24,7 @@ export function isUnboundedTable(table: TableExpr, catalog: Catalog, database: s
       const cte = table.name.database === undefined ? ctes.get(table.name.name) : undefined
       if (cte) return isUnbounded(cte, catalog, database, without(ctes, table.name.name))
       const object = catalog.find(table.name, database)
-      return object !== undefined && object.kind !== 'view'
+      return object !== undefined && object.kind !== 'view' && object.kind !== 'dictionary'
     }
     case 'table_function': {
       const source = table.args[0]

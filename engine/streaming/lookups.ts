@@ -1,7 +1,7 @@
 import type { Expr, NamedTable, Query, Select, SubqueryTable, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
-import type { Relation, StreamObject } from '../contracts.js'
-import { bindLeaves } from '../planner/index.js'
+import type { DictionaryObject, Relation, StreamObject } from '../contracts.js'
+import { bindLeaves, dictionaryRelation } from '../planner/index.js'
 import { boundedLeaf } from './bounded.js'
 import { ARRIVAL, type Lookup } from './enrich_join.js'
 import { namesInExpressions } from './names_in.js'
@@ -47,6 +47,17 @@ export async function subqueryLookup(
     hasArrival: arriving !== undefined,
     current: () => over(() => store.current(stream)),
     history: () => over(() => store.slice(stream, 0, store.lastSn(stream))),
+  }
+}
+
+/** A dictionary is asked anew for each batch: it follows its source. */
+export function dictionaryLookup(dictionary: DictionaryObject, alias: string): Lookup {
+  const relation = dictionaryRelation(dictionary)
+  return {
+    alias,
+    columns: relation.columns,
+    hasArrival: false,
+    current: async () => rawTable(relation, alias),
   }
 }
 

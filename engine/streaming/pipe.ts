@@ -11,7 +11,7 @@ import type {
   UdfRegistry,
 } from '../contracts.js'
 import type { Translated, TranslateEnv } from '../planner/index.js'
-import { bindLeaves, describeQuery, translateQuery } from '../planner/index.js'
+import { bindLeaves, describeQuery, storedDictionary, translateQuery } from '../planner/index.js'
 import { boundedLeaf } from './bounded.js'
 import type { Delta } from './operator.js'
 
@@ -89,6 +89,7 @@ export class Pipe {
       lookup: (name) => deps.udfs.lookup(name),
       params: context.params,
       emitVersion: () => this.emitVersion,
+      dictionary: (name) => storedDictionary(name, deps.catalog, context.database),
       database: context.database,
       user: context.user,
       arrival: (table) => (this.ordered.has(table.sql) ? '_tp_sn' : undefined),

@@ -14,6 +14,8 @@ export interface TranslateEnv {
    * the order in which the store happens to read.
    */
   arrival?: string | ((table: RawTable) => string | undefined)
+  /** The store's name of a dictionary; throws where there is none. */
+  dictionary?: (name: string) => string
   /** Nothing is emitted but the one result: aggregates that decide themselves when to speak cannot. */
   bounded?: boolean
   /** What `emit_version()` answers; 0 where nothing counts emissions. */

@@ -100,6 +100,12 @@ export const SPECIAL: Record<string, Writer> = {
   array_cast: (args, scope) => `array(${texts(args, scope).join(', ')})`,
   tuple_cast: (args, scope) => `tuple(${texts(args, scope).join(', ')})`,
 
+  // ---- dictionaries
+  dict_get: (args, scope) => dictionaryCall('dictGet', args, scope),
+  dict_get_or_default: (args, scope) => dictionaryCall('dictGetOrDefault', args, scope),
+  dict_get_or_null: (args, scope) => dictionaryCall('dictGetOrNull', args, scope),
+  dict_has: (args, scope) => dictionaryCall('dictHas', args, scope),
+
   // ---- about the server
   version: () => quoteString(PROTON_VERSION),
   edition: () => "'embedded'",
@@ -269,4 +275,13 @@ function typeNameText(name: string): string {
   const pieces = `splitByChar('\\'', ${parted})`
   const lowered = 'arrayMap((_p, _i) -> if(_i % 2 = 1, lower(_p), _p), _t, arrayEnumerate(_t))'
   return `arrayElement(arrayMap(_t -> arrayStringConcat(${lowered}, '\\''), [${pieces}]), 1)`
+}
+
+/** The dictionary's name is a literal: what a query reads must not depend on its rows. */
+function dictionaryCall(name: string, args: Expr[], scope: Scope): string {
+  const dictionary = stringLiteral(args[0])
+  if (dictionary === undefined || !scope.env.dictionary) {
+    throw new EngineError('BAD_ARGUMENTS', `${name}: the name of a dictionary is expected as a string`)
+  }
+  return `${name}(${[quoteString(scope.env.dictionary(dictionary)), ...texts(args.slice(1), scope)].join(', ')})`
 }
