@@ -5,14 +5,19 @@ import { kindWords } from './kinds.js'
 import { LedgerWriter } from './ledger.js'
 import { assertReachable } from './live.js'
 import type { Change, Operation, Plan } from './model.js'
-import { shownObject } from './shown.js'
-import { until } from './until.js'
+import { endHandover, startView, stopView } from './replace/handover.js'
+import { performTask } from './replace/perform.js'
+import { definitionOf, entryOf, recordShown, run, type Site, waitUntilGone } from './site.js'
 
 export interface ApplyOptions {
   /** Go on where stored rows or the state of views are lost. */
   allowDestructive?: boolean
   /** Go on where the target was changed by somebody else. */
   overwriteDrift?: boolean
+  /** Rows that a new version of a view may be behind when it takes over. Default 1000. */
+  maxLag?: number
+  /** How long former versions are kept, in ms. Default a day. */
+  keepMs?: number
   signal?: AbortSignal
 }
 
@@ -28,6 +33,8 @@ export type ApplyEvent =
       kind: Operation['kind']
     }
   | { type: 'waiting'; name: string; what: string }
+  /** Rows of a long step. */
+  | { type: 'progress'; name: string; what: string; done: number; total: number }
   | {
       type: 'done'
       index: number
@@ -66,7 +73,7 @@ export async function applyPlan(
 ): Promise<ApplySummary> {
   const { signal } = options
   const started = performance.now()
-  const done: ApplySummary['done'] = { create: 0, alter: 0, drop: 0, record: 0, forget: 0 }
+  const done: ApplySummary['done'] = { create: 0, alter: 0, drop: 0, record: 0, forget: 0, replace: 0 }
   const deployment = randomUUID()
   if (plan.empty) return { deployment, done, ms: 0 }
   if (plan.destructive && !options.allowDestructive) throw needsConsent(plan)
@@ -74,6 +81,15 @@ export async function applyPlan(
   await assertReachable(client, signal)
   const ledger = await LedgerWriter.open(client, signal)
   const total = plan.operations.length
+  const site: Site = {
+    client,
+    ledger,
+    deployment,
+    edition: plan.edition,
+    secrets: plan.secrets,
+    options,
+    onEvent,
+  }
   onEvent({ type: 'start', deployment, total })
   for (const [position, operation] of plan.operations.entries()) {
     signal?.throwIfAborted()
@@ -82,7 +98,7 @@ export async function applyPlan(
     const from = performance.now()
     onEvent({ type: 'step', index, total, operation: type, name, kind })
     try {
-      await perform(operation, { client, ledger, deployment, plan, signal, onEvent })
+      await perform(operation, site)
     } catch (error) {
       throw failure(error, operation, plan, signal)
     }
@@ -93,50 +109,25 @@ export async function applyPlan(
   return { deployment, done, ms: performance.now() - started }
 }
 
-interface Site {
-  client: ProtonClient
-  ledger: LedgerWriter
-  deployment: string
-  plan: Plan
-  signal?: AbortSignal
-  onEvent: (event: ApplyEvent) => void
-}
-
 async function perform(operation: Operation, site: Site): Promise<void> {
-  const { client, ledger, deployment, plan, signal, onEvent } = site
-  const { key, name, kind, object } = operation
-  const entry = {
-    key,
-    name,
-    kind,
-    deployment,
-    sqlHash: object?.hash ?? '',
-    sql: object ? plan.secrets.redact(object.sql) : '',
-    secretsHash: object?.secretsHash ?? '',
-    shown: '',
-    shownHash: '',
-  }
-  if (operation.type === 'forget') return ledger.write({ ...entry, action: 'drop' })
-  if (operation.type !== 'record') {
-    const words = LEDGER_ACTION[operation.type]
-    await ledger.write({ ...entry, action: words.begun })
-    for (const statement of operation.statements) await client.exec(statement, { signal })
-    if (operation.type === 'drop') {
-      await readBack(site, `${name} to be gone`, async () =>
-        (await shownObject(client, kind, name, signal)) === undefined ? true : undefined,
-      )
-      return ledger.write({ ...entry, action: words.done })
+  const { ledger, onEvent } = site
+  const { name, kind, object, type, statements, handover, task } = operation
+  if (task) return performTask(task, site)
+  const entry = { ...entryOf(site, operation), ...definitionOf(site, object) }
+  if (type === 'forget') return ledger.write({ ...entry, action: 'drop' })
+  if (type === 'create' || type === 'alter' || type === 'drop') {
+    if (type === 'drop' && handover) await stopView(site, name)
+    await ledger.write({ ...entry, action: LEDGER_ACTION[type].begun })
+    if (type === 'create' && handover && object) await startView(site, object, handover)
+    else await run(site, ...statements)
+    if (type === 'drop') {
+      await waitUntilGone(site, kind, name)
+      return ledger.write({ ...entry, action: LEDGER_ACTION.drop.done })
     }
   }
   if (kind === 'function') onEvent({ type: 'waiting', name, what: 'the engine to know the function' })
-  const now = await readBack(site, `${name} to appear`, () => shownObject(client, kind, name, signal))
-  const { shownHash } = now
-  const shown = plan.secrets.redact(now.shown)
-  await ledger.write({ ...entry, shown, shownHash, action: operation.type === 'alter' ? 'alter' : 'create' })
-}
-
-function readBack<T>(site: Site, what: string, probe: () => Promise<T | undefined>): Promise<T> {
-  return until(probe, { what, signal: site.signal })
+  await recordShown(site, { ...entry, action: type === 'alter' ? 'alter' : 'create' })
+  if (kind === 'materialized_view') await endHandover(site, name)
 }
 
 function needsConsent(plan: Plan): UserError {

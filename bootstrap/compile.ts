@@ -1,15 +1,16 @@
 import type { QualifiedName, Statement } from '../dialect/index.js'
 import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
 import type { Edition } from './config.js'
-import { editionsOf } from './directives.js'
+import { editionsOf, wantedWay } from './directives.js'
 import { dependencyOrder, nearestName } from './graph.js'
 import { traitsOf } from './kinds.js'
 import { lowered } from './lowered.js'
 import { type CompiledObject, type Deployment, type ObjectKey, objectKey, type Secrets } from './model.js'
 import { needsOf } from './needs.js'
 import type { Project, SourceFile } from './project.js'
+import type { Way } from './replace/way.js'
 import { positionIn } from './source_position.js'
-import { deployableObject, parseScript, statementHash, statementText } from './statements.js'
+import { deployableObject, parseScript, type ScriptPart, statementHash, statementText } from './statements.js'
 
 /** A statement of the project that creates something, before lowering. */
 interface Declared {
@@ -19,6 +20,7 @@ interface Declared {
   statement: Statement
   /** `file:line:column`, or the file of a function. */
   where: string
+  replace?: Way
   /** Finds the place of a name inside the statement. */
   place(name: QualifiedName): { where: string; detail?: string }
 }
@@ -56,18 +58,19 @@ function declareFunction(rendered: Project['functions'][number]): Declared {
 }
 
 function declareFile(file: SourceFile): Declared[] {
-  return parseFile(file).map(({ statement, start }) => {
+  return parseFile(file).map(({ statement, start, preamble }) => {
     const at = (offset: number) => positionIn(file.path, file.source, file.expansion.sourceOffset(offset))
     const where = at(start).where
     const place = (name: QualifiedName) => {
       const position = at(name.span?.start ?? start)
       return { where: position.where, detail: position.excerpt }
     }
-    return { ...created(statement, where, place), where, place }
+    const replace = wantedWay(preamble, where)
+    return { ...created(statement, where, place), where, place, ...(replace ? { replace } : {}) }
   })
 }
 
-function parseFile(file: SourceFile): { statement: Statement; start: number }[] {
+function parseFile(file: SourceFile): ScriptPart[] {
   try {
     return parseScript(file.expansion.text, file.path)
   } catch (error) {
@@ -190,5 +193,6 @@ function compileObject(
     dependsOn,
     source: one.where,
     notes,
+    ...(one.replace ? { replace: one.replace } : {}),
   }
 }

@@ -1,5 +1,6 @@
 import { EDITIONS, type Edition, UserError } from '../dialect/index.js'
 import type { SourceFile } from './project.js'
+import { WAYS, type Way } from './replace/way.js'
 import { positionIn } from './source_position.js'
 
 const EDITIONS_LINE = /^[ \t]*--[ \t]*@editions\b([^\n]*)/gm
@@ -26,4 +27,20 @@ export function editionsOf(file: SourceFile): readonly Edition[] {
       suggestion: `Write for example -- @editions ${EDITIONS.join(', ')}`,
     },
   )
+}
+
+const REPLACE_LINE = /^[ \t]*--[ \t]*@replace\b[ \t]*(\S*)/m
+
+/**
+ * How the object of a statement is to be replaced: `-- @replace rebuild` in the comment before it.
+ * @throws UserError PROJECT_DIRECTIVE
+ */
+export function wantedWay(comment: string, where: string): Way | undefined {
+  const word = REPLACE_LINE.exec(comment)?.[1]
+  const way = WAYS.find((known) => known === word)
+  if (word === undefined || way) return way
+  throw new UserError('PROJECT_DIRECTIVE', `'@replace ${word}' is none of the ways to replace a view.`, {
+    where,
+    suggestion: `Write one of ${WAYS.join(', ')}, or leave the choice to tpctl.`,
+  })
 }

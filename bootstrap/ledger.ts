@@ -1,5 +1,6 @@
 import { type ProtonClient, quoteString } from '../driver/index.js'
 import type { DeployedKind, LedgerEntry, ObjectKey } from './model.js'
+import { type HandoverNote, isNoteKey, type Note, noteKey, type RebuildNote } from './replace/note.js'
 import { until } from './until.js'
 
 export const LEDGER = 'tpctl_ledger'
@@ -67,15 +68,30 @@ export async function ledgerExists(client: ProtonClient, signal?: AbortSignal): 
   return rows.length > 0
 }
 
-/** Reads what was written last about each object; objects that were dropped are left out. */
-export async function readLedger(
-  client: ProtonClient,
-  signal?: AbortSignal,
-): Promise<Map<ObjectKey, LedgerEntry>> {
-  const entries = await readAll(client, signal)
-  return new Map(
-    [...entries].filter(([, { entry }]) => entry.action !== 'drop').map(([key, { entry }]) => [key, entry]),
-  )
+/** What was written last about each object, and about work of several steps. */
+export interface LedgerContent {
+  /** Without objects that were dropped. */
+  ledger: Map<ObjectKey, LedgerEntry>
+  handovers: Map<string, HandoverNote>
+  rebuild?: RebuildNote
+}
+
+export async function readLedger(client: ProtonClient, signal?: AbortSignal): Promise<LedgerContent> {
+  return contentOf(await readAll(client, signal))
+}
+
+function contentOf(rows: Awaited<ReturnType<typeof readAll>>): LedgerContent {
+  const content: LedgerContent = { ledger: new Map(), handovers: new Map() }
+  for (const [key, { entry }] of rows) {
+    if (!isNoteKey(key)) {
+      if (entry.action !== 'drop') content.ledger.set(key, entry)
+      continue
+    }
+    const note = JSON.parse(entry.sql) as Note
+    if (note.what === 'handover') content.handovers.set(note.view, note)
+    else content.rebuild = note
+  }
+  return content
 }
 
 type Row = Record<
@@ -126,15 +142,43 @@ export class LedgerWriter {
   readonly #written = new Map<ObjectKey, bigint>()
   #lastVersion: bigint
 
-  private constructor(client: ProtonClient, lastVersion: bigint) {
+  private constructor(
+    client: ProtonClient,
+    lastVersion: bigint,
+    readonly content: LedgerContent,
+  ) {
     this.#client = client
     this.#lastVersion = lastVersion
   }
 
   static async open(client: ProtonClient, signal?: AbortSignal): Promise<LedgerWriter> {
     await ensureLedger(client, signal)
-    const versions = [...(await readAll(client, signal)).values()].map(({ ver }) => ver)
-    return new LedgerWriter(client, versions.sort((a, b) => Number(b - a))[0] ?? 0n)
+    const rows = await readAll(client, signal)
+    const versions = [...rows.values()].map(({ ver }) => ver)
+    return new LedgerWriter(client, versions.sort((a, b) => Number(b - a))[0] ?? 0n, contentOf(rows))
+  }
+
+  /** What was noted last about a view that is handed over. */
+  handover(view: string): HandoverNote | undefined {
+    return this.content.handovers.get(view)
+  }
+
+  async note(note: Note, deployment: string): Promise<void> {
+    if (note.what === 'handover') this.content.handovers.set(note.view, note)
+    else this.content.rebuild = note
+    await this.write({
+      key: noteKey(note),
+      name: note.what === 'rebuild' ? '' : note.view,
+      // It is no object: readers of the ledger tell it by its key.
+      kind: 'materialized_view',
+      action: note.phase,
+      deployment,
+      sqlHash: '',
+      sql: JSON.stringify(note),
+      secretsHash: '',
+      shown: '',
+      shownHash: '',
+    })
   }
 
   async write(entry: Omit<LedgerEntry, 'appliedAt'>): Promise<void> {

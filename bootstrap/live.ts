@@ -18,7 +18,9 @@ export async function readLive(
 ): Promise<Live> {
   await assertReachable(client, signal)
   const relations = await listRelations(client, signal)
-  const ledger = relations.has(LEDGER) ? await readLedger(client, signal) : new Map()
+  const { ledger, handovers, rebuild } = relations.has(LEDGER)
+    ? await readLedger(client, signal)
+    : { ledger: new Map(), handovers: new Map() }
   const wanted = new Map<ObjectKey, Pick<LiveObject, 'key' | 'name' | 'kind'>>(ledger)
   for (const one of interesting) wanted.set(one.key, one)
   const functions = await shownFunctions(client, signal)
@@ -30,7 +32,7 @@ export async function readLive(
     const shown = kind === 'function' ? functions.get(name) : await shownObject(client, kind, name, signal)
     if (shown) objects.set(key, { key, name, kind, ...shown })
   }
-  return { objects, ledger }
+  return { objects, ledger, relations: new Set(relations.keys()), handovers, ...(rebuild ? { rebuild } : {}) }
 }
 
 /** @throws UserError TARGET_UNREACHABLE */
@@ -62,7 +64,10 @@ const KIND_OF_ENGINE: [RegExp, ObjectKind][] = [
   [/dictionary/i, 'dictionary'],
 ]
 
-async function listRelations(client: ProtonClient, signal?: AbortSignal): Promise<Map<string, ObjectKind>> {
+export async function listRelations(
+  client: ProtonClient,
+  signal?: AbortSignal,
+): Promise<Map<string, ObjectKind>> {
   const rows = await client.rows<{ name: string; engine: string }>(
     'SELECT name, engine FROM system.tables WHERE database = current_database()',
     { signal },

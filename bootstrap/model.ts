@@ -1,6 +1,9 @@
 import type { Statement } from '../dialect/index.js'
 import type { Edition, TopicConfig } from './config.js'
 import type { DeployedKind, ObjectKey } from './kinds.js'
+import type { HandoverNote, RebuildNote } from './replace/note.js'
+import type { ReplaceTask } from './replace/task.js'
+import type { Way } from './replace/way.js'
 
 export { type DeployedKind, type ObjectKey, objectKey } from './kinds.js'
 
@@ -21,6 +24,8 @@ export interface CompiledObject {
   source: string
   /** What lowering changed or left out, for a reader. */
   notes: string[]
+  /** `-- @replace way` before its statement: how it is to be replaced. */
+  replace?: Way
 }
 
 /** A project compiled for an edition: everything that must exist, in an order in which it can be created. */
@@ -75,6 +80,12 @@ export interface LedgerEntry {
 export interface Live {
   objects: Map<ObjectKey, LiveObject>
   ledger: Map<ObjectKey, LedgerEntry>
+  /** Names of all streams and views. */
+  relations: ReadonlySet<string>
+  /** Views that were stopped for others to go on, by their names. */
+  handovers: ReadonlyMap<string, HandoverNote>
+  /** The last time that new versions were made beside old ones. */
+  rebuild?: RebuildNote
 }
 
 /** `safe`: nothing is lost. `rebuilds`: a view or an alert starts over and loses its state. `destructive`: stored rows are lost. */
@@ -134,10 +145,14 @@ export interface Operation {
   key: ObjectKey
   name: string
   kind: DeployedKind
-  type: 'create' | 'alter' | 'drop' | 'record' | 'forget'
+  type: 'create' | 'alter' | 'drop' | 'record' | 'forget' | 'replace'
   /** To be run one after the other; secrets included. */
   statements: string[]
   object?: CompiledObject
+  /** Of a view that is dropped and created, to go on where the old one stops: the sources in which the new one has a place. */
+  handover?: string[]
+  /** With `replace`. */
+  task?: ReplaceTask
 }
 
 export interface Plan {
@@ -146,6 +161,8 @@ export interface Plan {
   /** Every object of the project in creation order, then what is to be dropped. */
   changes: Change[]
   operations: Operation[]
+  /** What an earlier apply left half done, and what is done about it. */
+  notices: string[]
   /** Nothing to do. */
   empty: boolean
   /** Needs `--allow-destructive`. */

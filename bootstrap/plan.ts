@@ -1,22 +1,32 @@
+import { traitsOf } from './kinds.js'
 import type { Change, CompiledObject, Deployment, LedgerEntry, Live, ObjectKey, Plan } from './model.js'
 import { judge } from './plan/judge.js'
-import { operationsOf } from './plan/operations.js'
+import { keysOf, operationsOf } from './plan/operations.js'
 import { spread } from './plan/spread.js'
 import type { Verdict } from './plan/verdict.js'
+import { carryOver } from './replace/carry_over.js'
+import { afterSwitch, cleanup, cleanupOperation, wake } from './replace/interruption.js'
 
 /** Compares what should be with what is. Pure: reads nothing, changes nothing. */
-export function planDeployment(deployment: Deployment, live: Live): Plan {
+export function planDeployment(deployment: Deployment, given: Live, now = Date.now()): Plan {
+  const live = afterSwitch(given)
   const verdicts = new Map<ObjectKey, Verdict>()
   for (const object of deployment.objects)
     verdicts.set(
       object.key,
       judge(object, live.objects.get(object.key), live.ledger.get(object.key), deployment),
     )
-  spread(deployment, live, verdicts)
+  const carried = carryOver(deployment, live, verdicts)
+  spread(deployment, live, verdicts, carried.settled)
+  const woken = wake(live, verdicts)
 
   const gone = [...live.ledger.values()].filter((entry) => !verdicts.has(entry.key))
-  const operations = operationsOf(deployment, live, verdicts, gone)
-  const stepsOf = (key: ObjectKey) => operations.flatMap((step, at) => (step.key === key ? [at + 1] : []))
+  const steps = operationsOf(deployment, live, verdicts, gone, carried)
+  const drops = steps.some(({ type, kind }) => type === 'drop' && traitsOf(kind).relation)
+  const { first, notices } = cleanup(deployment, live, carried, drops, now)
+  const operations = [...first.map(cleanupOperation), ...steps]
+  const stepsOf = (key: ObjectKey) =>
+    operations.flatMap((step, at) => (keysOf(step).includes(key) ? [at + 1] : []))
   const changes = [
     ...deployment.objects.map((object) =>
       changeOf(object, verdicts.get(object.key)!, live.ledger.get(object.key), deployment),
@@ -28,6 +38,7 @@ export function planDeployment(deployment: Deployment, live: Live): Plan {
     edition: deployment.edition,
     changes,
     operations,
+    notices: [...notices, ...woken],
     empty: operations.length === 0,
     destructive: changes.some(({ action, risk }) => action !== 'unchanged' && risk !== 'safe'),
     drifted: changes.some(({ found }) => found !== undefined),
@@ -59,6 +70,7 @@ function changeOf(
     found: found === undefined ? undefined : deployment.secrets.redact(found),
     cost: {},
     downstream: verdict.followedBy ?? [],
+    ...(verdict.strategy ? { strategy: verdict.strategy } : {}),
   }
 }
 

@@ -55,6 +55,10 @@ export const planDocumentSchema = z.strictObject({
   empty: z.boolean().describe('Nothing to do'),
   destructive: z.boolean().describe('Needs --allow-destructive'),
   drifted: z.boolean().describe('Needs --overwrite-drift, or tpctl adopt before'),
+  notices: z
+    .array(text)
+    .default([])
+    .describe('What an earlier apply left half done, and what is done about it'),
   changes: z
     .array(change)
     .describe('Every object of the project in creation order, then what is to be dropped'),
@@ -84,6 +88,7 @@ export function planDocument(
     empty: plan.empty,
     destructive: plan.destructive,
     drifted: plan.drifted,
+    notices: plan.notices,
     changes: plan.changes,
     operations: plan.operations.map(({ type, key, name, kind, statements }) => ({
       type,

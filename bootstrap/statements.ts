@@ -15,9 +15,22 @@ import { type DeployedKind, traitsOf } from './kinds.js'
 import type { LedgerEntry, ObjectKey } from './model.js'
 import { neededKeys, needsOf } from './needs.js'
 
-/** The statements of a script with the offsets they begin at. @throws SqlSyntaxError */
-export function parseScript(text: string, file: string): { statement: Statement; start: number }[] {
-  return parseStatements(text, { file }).map(({ statement, span }) => ({ statement, start: span.start }))
+export interface ScriptPart {
+  statement: Statement
+  /** Offset at which it begins. */
+  start: number
+  /** What stands between the statement before and this one: comments. */
+  preamble: string
+}
+
+/** The statements of a script. @throws SqlSyntaxError */
+export function parseScript(text: string, file: string): ScriptPart[] {
+  const parts = parseStatements(text, { file })
+  return parts.map(({ statement, span }, at) => ({
+    statement,
+    start: span.start,
+    preamble: text.slice(parts[at - 1]?.span.end ?? 0, span.start),
+  }))
 }
 
 /** What a statement creates, if that is something a project can hold; what the parser does not know is a `table`. */

@@ -1,5 +1,6 @@
-import { dependents } from '../graph.js'
+import { dependencyOrder, dependents } from '../graph.js'
 import type {
+  CompiledObject,
   DeployedKind,
   Deployment,
   LedgerEntry,
@@ -8,47 +9,115 @@ import type {
   ObjectKey,
   Operation,
 } from '../model.js'
+import type { CarriedOver } from '../replace/carry_over.js'
+import { nextName, renaming, wasName } from '../replace/note.js'
+import type { RebuildTask } from '../replace/task.js'
 import { dropStatement, parsedEntry } from '../statements.js'
 import type { Verdict } from './verdict.js'
 
-/** Everything that is to be done, in order: drops from the end of the pipeline, then what is made, from its start. */
+/**
+ * Everything that is to be done, in order: drops from the end of the pipeline, then what is made, from its start, then
+ * drops of what was still read until then.
+ */
 export function operationsOf(
   deployment: Deployment,
   live: Live,
   verdicts: Map<ObjectKey, Verdict>,
   gone: LedgerEntry[],
+  { task, scans }: CarriedOver,
 ): Operation[] {
+  const together = new Set([
+    ...(task?.members ?? []).map(({ object }) => object.key),
+    ...(task?.readers ?? []).map(({ object }) => object.key),
+  ])
+  const isHandover = (key: ObjectKey) => verdicts.get(key)?.strategy?.name === 'handover'
   const drops = new Map<ObjectKey, LiveObject>()
   for (const { key } of deployment.objects) {
     const { action, statements } = verdicts.get(key)!
     const there = live.objects.get(key)
-    if (action === 'replace' && !statements && there) drops.set(key, there)
+    if (action === 'replace' && !statements && there && !together.has(key)) drops.set(key, there)
   }
+  const staying = new Set(
+    [...live.ledger.values()]
+      .filter(({ key }) => live.objects.has(key) && verdicts.has(key) && !drops.has(key))
+      .flatMap((entry) => parsedEntry(entry)?.dependsOn ?? []),
+  )
+  const late = new Set<ObjectKey>()
   for (const { key } of gone) {
     const there = live.objects.get(key)
     if (there) drops.set(key, there)
+    if (there && staying.has(key)) late.add(key)
   }
-  const dropped = dropOrder(deployment, live, drops).map(
+  const dropping = dropOrder(deployment, live, drops).map(
     ({ key, name, kind }): Operation => ({
       key,
       name,
       kind,
       type: 'drop',
       statements: [dropStatement(kind, name)],
+      ...(isHandover(key) ? { handover: [] } : {}),
     }),
   )
+  const dropped = dropping.filter(({ key }) => !late.has(key))
   const forgotten = gone
     .filter(({ key }) => !live.objects.has(key))
     .map(({ key, name, kind }): Operation => ({ key, name, kind, type: 'forget', statements: [] }))
-  const made = deployment.objects.flatMap((object): Operation[] => {
+  const made = makingOrder(deployment, together).flatMap((object): Operation[] => {
+    if (object === undefined) return task ? [rebuildOperation(task)] : []
     const { action, statements, record } = verdicts.get(object.key)!
     if (action === 'unchanged') return []
     const { key, name, kind } = object
     if (record) return [{ key, name, kind, type: 'record', statements: [], object }]
     const type = action === 'alter' ? 'alter' : 'create'
-    return [{ key, name, kind, type, statements: statements ?? [object.sql], object }]
+    const stopped = type === 'create' && live.handovers.get(name)?.phase === 'stopped'
+    const handover = isHandover(key) || stopped ? { handover: scans.get(key) ?? [] } : {}
+    return [{ key, name, kind, type, statements: statements ?? [object.sql], object, ...handover }]
   })
-  return [...dropped, ...forgotten, ...made]
+  return [...dropped, ...forgotten, ...made, ...dropping.filter(({ key }) => late.has(key))]
+}
+
+/** Objects so that each comes after what it needs; those that are made together are one place, `undefined`. */
+function makingOrder(
+  { objects }: Deployment,
+  together: ReadonlySet<ObjectKey>,
+): (CompiledObject | undefined)[] {
+  if (together.size === 0) return objects
+  const place = (key: ObjectKey) => (together.has(key) ? TOGETHER : key)
+  const graph = new Map<string, string[]>()
+  for (const { key, dependsOn } of objects) {
+    const needs = dependsOn.map(place).filter((need) => need !== place(key))
+    graph.set(place(key), [...(graph.get(place(key)) ?? []), ...needs])
+  }
+  const ordered = dependencyOrder(graph)
+  // What stands between members is a member: a circle would be a mistake in choosing them.
+  if ('cycle' in ordered) throw new Error(`made together in a circle: ${ordered.cycle.join(' → ')}`)
+  const byKey = new Map(objects.map((object) => [object.key, object]))
+  return ordered.order.map((key) => byKey.get(key))
+}
+
+const TOGETHER = '@together'
+
+function rebuildOperation(task: RebuildTask): Operation {
+  const { object } =
+    task.members.find((member) => member.object.kind === 'materialized_view') ?? task.members[0]!
+  const { key, name, kind } = object
+  // For people to see: the task knows itself what it does.
+  const statements = [...task.members.map(({ sql }) => sql), renaming(task.members.flatMap(exchanged))]
+  return { key, name, kind, type: 'replace', statements, object, task }
+}
+
+function exchanged({ object: { name } }: RebuildTask['members'][number]): [string, string][] {
+  return [
+    [name, wasName(name)],
+    [nextName(name), name],
+  ]
+}
+
+/** Every object that a step is about. */
+export function keysOf({ key, task }: Operation): ObjectKey[] {
+  if (!task) return [key]
+  if (task.task !== 'rebuild') return task.note.members.map((member) => member.key)
+  return [...task.members, ...task.readers].map(({ object }) => object.key)
 }
 
 /** What stands on others goes first. Old dependencies are read from the ledger, new ones from the project. */

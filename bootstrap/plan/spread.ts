@@ -8,19 +8,27 @@ type Verdicts = Map<ObjectKey, Verdict>
 
 /**
  * Views carry the shape of what they read, and tasks and alerts run on it: whatever is dropped or redefined takes
- * along all that stands on it.
+ * along all that stands on it. What is `settled` has its own way.
  */
-export function spread(deployment: Deployment, live: Live, verdicts: Verdicts): void {
+export function spread(
+  deployment: Deployment,
+  live: Live,
+  verdicts: Verdicts,
+  settled: ReadonlySet<ObjectKey>,
+): void {
   const graph = new Map(deployment.objects.map(({ key, dependsOn }) => [key, dependsOn]))
   for (const object of deployment.objects) {
     const verdict = verdicts.get(object.key)!
-    if (verdict.action !== 'replace' || !changesShape(object, verdict)) continue
+    if (verdict.action !== 'replace' || settled.has(object.key) || !changesShape(object, verdict)) continue
     const affected = dependents(graph, [object.key])
     const followers = deployment.objects.filter(
-      ({ key, kind }) => affected.has(key) && live.objects.has(key) && traitsOf(kind).follows,
+      ({ key, kind }) =>
+        affected.has(key) && !settled.has(key) && live.objects.has(key) && traitsOf(kind).follows,
     )
     for (const follower of followers) follow(follower, object, verdicts)
-    const rebuilt = followers.some(({ kind }) => traitsOf(kind).holds === 'state')
+    const rebuilt = followers.some(
+      ({ key, kind }) => traitsOf(kind).holds === 'state' && verdicts.get(key)!.risk !== 'safe',
+    )
     verdicts.set(object.key, {
       ...verdict,
       followedBy: followers.map(({ key }) => key),

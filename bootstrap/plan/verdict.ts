@@ -1,4 +1,4 @@
-import type { Action, How, ObjectKey, Risk } from '../model.js'
+import type { Action, How, ObjectKey, Risk, Strategy } from '../model.js'
 
 /** What is to be done about one object. */
 export interface Verdict {
@@ -14,6 +14,8 @@ export interface Verdict {
   statements?: string[]
   /** Nothing to do but to write down what is there. */
   record?: boolean
+  /** How its rows and its place in its sources are carried over. */
+  strategy?: Strategy
   /** Views that are made anew because this one is replaced. */
   followedBy?: ObjectKey[]
 }

@@ -27,7 +27,7 @@ import { Project } from './project.js'
 import { isRanged, withinRange } from './range_join.js'
 import { Recompute } from './recompute.js'
 import { isKeyed, Scan } from './scan.js'
-import { namedSeeks, type Seeks } from './seek.js'
+import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
 import {
   groupsByWindow,
   mentions,
@@ -252,9 +252,7 @@ class Builder {
     const { catalog, external } = this.pipe.deps
     const object = readTarget(catalog.require(table.name, this.pipe.context.database), this.pipe)
     const id = this.scans.length
-    const settings = this.seeks
-      ? { ...place.settings, seek_to: this.seeks.get(table.name.name) ?? '' }
-      : place.settings
+    const settings = withSeekOf(table.name.name, this.seeks, place.settings)
     let scan: Scan
     if (object.kind === 'stream') {
       const { start, filter } = await startOf(this.pipe, object, place.time, settings)

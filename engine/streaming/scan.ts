@@ -83,8 +83,13 @@ export class Scan implements Operator {
 
   /** Whether all that its source holds, also outside, went into batches. */
   get upToDate(): boolean {
-    const behind = this.options.inbox?.lag().some(({ consumed, end }) => consumed < end) ?? false
-    return !behind && this.position >= this.available
+    return this.unread === 0 && this.position >= this.available
+  }
+
+  /** Rows that are known to be outside and have not come yet. */
+  get unread(): number {
+    const partitions = this.options.inbox?.lag() ?? []
+    return partitions.reduce((sum, { consumed, end }) => sum + Math.max(0, end - consumed), 0)
   }
 
   get sample(): Delta {

@@ -1,11 +1,11 @@
 import { EngineError } from '../errors.js'
 
-/** Where a query begins in each of its sources, by their names. */
+/** Where a query begins in sources of its, by their names. */
 export type Seeks = ReadonlyMap<string, string>
 
 /**
- * `seek_to = 'clicks=5,3; users=57'`, where it stands at the outermost query: each source has its own beginning,
- * whatever is said further in. This is how a view goes on where another one stopped: see `sources` of
+ * `seek_to = 'clicks=5,3; users=57'`, where it stands at the outermost query: each source that is named has its own
+ * beginning, whatever is said further in. This is how a view goes on where another one stopped: see `sources` of
  * `system.materialized_views`. Undefined for the forms that hold for all sources alike. Throws 36.
  */
 export function namedSeeks(seek: string | undefined): Seeks | undefined {
@@ -23,4 +23,16 @@ export function namedSeeks(seek: string | undefined): Seeks | undefined {
     seeks.set(name, position)
   }
   return seeks
+}
+
+/** The settings in force for a source. */
+export function withSeekOf(
+  source: string,
+  seeks: Seeks | undefined,
+  settings: Record<string, string>,
+): Record<string, string> {
+  if (!seeks) return settings
+  const { seek_to: given, ...others } = settings
+  const own = seeks.get(source) ?? (namedSeeks(given) ? undefined : given)
+  return own === undefined ? others : { ...others, seek_to: own }
 }

@@ -169,7 +169,7 @@ export class ViewRunner {
       this.#lastSources = scans.map((scan) => ({
         name: scan.label,
         processed: scan.position,
-        available: scan.available + outside(scan),
+        available: scan.available + scan.unread,
       }))
     }
     return this.#lastSources
@@ -353,10 +353,4 @@ export class ViewRunner {
     const error = respell(cause)
     this.#lastError = error instanceof EngineError ? error.text() : String(error)
   }
-}
-
-/** Messages that a source still has outside of the engine, as its reader last heard. */
-function outside({ options }: Scan): number {
-  const partitions = options.inbox?.lag() ?? []
-  return partitions.reduce((sum, { consumed, end }) => sum + end - consumed, 0)
 }

@@ -7,8 +7,11 @@ import { loadProject } from '../../bootstrap/project.js'
 import type { FakeEngine } from './fake_engine.js'
 import { projectFolder } from './project_folder.js'
 
+/** Drops and creates views. How they are replaced where more can be done is tests/bootstrap/replace. */
+const EDITION = 'oss-1.6'
+
 export async function deploymentOf(files: Record<string, string>, env: Record<string, string> = {}) {
-  return compile(await loadProject(await projectFolder(files), { env }))
+  return compile(await loadProject(await projectFolder(files), { env }), EDITION)
 }
 
 export async function planOf(

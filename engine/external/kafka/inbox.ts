@@ -77,7 +77,7 @@ export async function attachKafka(
   deps: KafkaDeps,
 ): Promise<Inbox> {
   const settings = kafkaSettings(object.settings, object.columns)
-  const { stream, next } = await openInbox(object, settings, options, deps)
+  const { stream, next, ends: known } = await openInbox(object, settings, options, deps)
   const source = `${object.name.database}.${object.name.name}`
   let error: string | undefined
   /** How far was read, with the inbox's last row then. Rows tell it too, until they are trimmed. */
@@ -135,7 +135,7 @@ export async function attachKafka(
       return [...next].map(([partition, consumed]) => ({
         partition,
         consumed,
-        end: Math.max(consumed, local?.[partition] ?? ends.get(partition) ?? consumed),
+        end: Math.max(consumed, local?.[partition] ?? ends.get(partition) ?? known.get(partition) ?? consumed),
       }))
     },
     async seekTo(upTo) {
@@ -165,7 +165,7 @@ async function openInbox(
   settings: KafkaSettings,
   options: KafkaInboxOptions,
   deps: KafkaDeps,
-): Promise<{ stream: StreamObject; next: Map<number, number> }> {
+): Promise<{ stream: StreamObject; next: Map<number, number>; ends: Map<number, number> }> {
   const known = options.owner === undefined ? undefined : deps.registry.find(options.owner)
   if (known) {
     await deps.store.open([known.stream])
@@ -178,18 +178,20 @@ async function openInbox(
     }
     // Written down before the rows that tell it may be trimmed.
     await deps.registry.saveOffsets(options.owner!, next)
-    return { stream: known.stream, next }
+    return { stream: known.stream, next, ends: new Map() }
   }
-  const next = await withAdmin(settings, (admin) =>
-    startOffsets(admin, settings.topic, options.seekTo ?? 'latest'),
-  )
+  const { next, ends } = await withAdmin(settings, async (admin) => ({
+    next: await startOffsets(admin, settings.topic, options.seekTo ?? 'latest'),
+    // Until the first fetch tells, this is how far there is to go.
+    ends: await startOffsets(admin, settings.topic, 'latest'),
+  }))
   const stream = inboxStream(deps.nextId(), options.owner ?? options.queryId, [
     ...object.columns,
     ...HIDDEN_COLUMNS.map((column) => ({ ...column })),
   ])
   await deps.store.create(stream)
   if (options.owner !== undefined) await deps.registry.save(options.owner, stream, next)
-  return { stream, next }
+  return { stream, next, ends }
 }
 
 /** Everything from the first message to the end as it was when asked, in a stream that lives until `release`. */

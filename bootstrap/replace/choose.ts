@@ -1,0 +1,121 @@
+import { type CreateMaterializedView, columnName, type Query, UserError } from '../../dialect/index.js'
+import type { CompiledObject } from '../model.js'
+import type { Abilities } from './abilities.js'
+import type { Way } from './way.js'
+
+/** What decides how a materialized view gets its new definition. */
+export interface Case {
+  object: CompiledObject
+  before: CreateMaterializedView | undefined
+  after: CreateMaterializedView
+  /** What the old or the new query remembers of rows that have passed. */
+  state: string[]
+  /** What happens to what it reads. */
+  below: {
+    /** Plain views that are replaced: its query means something else. */
+    redefined: string[]
+    /** Sources that are dropped and made anew, or copied: its positions are other ones then. */
+    moved: string[]
+    /** Sources that are computed anew from their beginning. */
+    recomputed: string[]
+  }
+  /** Others that read it by its own name, and so are in the way of dropping it. */
+  readBy: string[]
+  /** Why its target cannot be made beside the old one, if that is so. */
+  target: string | undefined
+  /** The version that is wanted was kept when it was replaced. */
+  kept: boolean
+  can: Abilities
+}
+
+export interface Choice {
+  way: Way
+  reason: string
+}
+
+/** Each way, and why it is out of the question. */
+type Obstacles = Record<Way, string | undefined>
+
+/**
+ * The gentlest way that loses and doubles no row, unless the file of the view asks for another one.
+ * @throws UserError REPLACE_IMPOSSIBLE where what it asks for cannot be done
+ */
+export function chooseWay(one: Case): Choice {
+  const obstacles = obstaclesOf(one)
+  const wanted = one.object.replace
+  if (wanted) {
+    const obstacle = obstacles[wanted]
+    if (obstacle !== undefined) throw impossible(one, wanted, obstacle)
+    return { way: wanted, reason: `its file says @replace ${wanted}` }
+  }
+  if (one.below.recomputed.length > 0 && !obstacles.rebuild)
+    return { way: 'rebuild', reason: `${one.below.recomputed.join(', ')}, which it reads, is computed anew` }
+  if (one.kept && !obstacles.rebuild)
+    return { way: 'rebuild', reason: 'the version that is wanted was kept, and takes its name again' }
+  if (!obstacles.modify) return { way: 'modify', reason: 'goes on at the row where the old query stops' }
+  if (!obstacles.handover)
+    return { way: 'handover', reason: `goes on at the row where the old one stops (${obstacles.modify})` }
+  if (!obstacles.rebuild)
+    return { way: 'rebuild', reason: `${obstacles.handover}: computed anew beside the old one` }
+  return { way: 'restart', reason: one.can.otherwise || obstacles.rebuild }
+}
+
+function obstaclesOf({ before, after, state, below, readBy, target, can }: Case): Obstacles {
+  const [first] = state
+  const queryChanged = !before || !sameQuery(before.query, after.query) || below.redefined.length > 0
+  const remembers = queryChanged && first !== undefined ? first : undefined
+  const recomputed =
+    below.recomputed.length > 0 ? `${below.recomputed.join(', ')} is computed anew` : undefined
+  return {
+    modify: !can.modifiesQueries
+      ? can.otherwise
+      : !before
+        ? 'what is there cannot be read'
+        : (remembers ??
+          recomputed ??
+          (below.moved.length > 0 ? `${below.moved.join(', ')} is made anew` : undefined) ??
+          shapeObstacle(before, after)),
+    handover: !can.tellsPositions
+      ? can.otherwise
+      : !before
+        ? 'what is there cannot be read'
+        : (first ??
+          recomputed ??
+          (readBy.length > 0 ? `${readBy.join(', ')} reads it by its name` : undefined) ??
+          (after.into ? undefined : 'its rows are its own (no INTO)')),
+    rebuild: can.exchangesNames ? target : can.otherwise,
+    restart: undefined,
+  }
+}
+
+/** What ALTER VIEW cannot change besides the query. */
+function shapeObstacle(before: CreateMaterializedView, after: CreateMaterializedView): string | undefined {
+  if (before.into?.name !== after.into?.name) return 'it writes somewhere else'
+  const [old, now] = [columnNames(before.query), columnNames(after.query)]
+  if (!after.into && String(old) !== String(now)) return 'its columns are its own (no INTO)'
+  const lost = old.find((name) => !now.includes(name))
+  return lost === undefined ? undefined : `it no longer gives ${lost}`
+}
+
+function columnNames(query: Query): string[] {
+  if (query.kind === 'union') return query.arms.slice(0, 1).flatMap(columnNames)
+  return query.columns.map((column) => columnName(column))
+}
+
+/** Settings aside. */
+function sameQuery(one: Query, other: Query): boolean {
+  const text = (query: Query) =>
+    JSON.stringify({ ...query, settings: undefined }, (key, value) => (key === 'span' ? undefined : value))
+  return text(one) === text(other)
+}
+
+function impossible({ object }: Case, wanted: Way, obstacle: string): UserError {
+  return new UserError(
+    'REPLACE_IMPOSSIBLE',
+    `${object.name} cannot be replaced by '${wanted}': ${obstacle}.`,
+    {
+      where: object.source,
+      suggestion: 'Remove the @replace comment: tpctl chooses a way that works.',
+    },
+  )
+}

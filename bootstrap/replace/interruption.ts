@@ -1,0 +1,127 @@
+import type { Deployment, LedgerEntry, Live, ObjectKey, Operation } from '../model.js'
+import type { Verdict } from '../plan/verdict.js'
+import type { CarriedOver } from './carry_over.js'
+import { isAbout, isOpen, isSwitched, type RebuildNote } from './note.js'
+import type { CleanupTask, Reader } from './task.js'
+
+/**
+ * The target as it is once a rebuild that had exchanged its names is finished: its new definitions are what was
+ * applied. Otherwise the target as it is.
+ */
+export function afterSwitch(live: Live): Live {
+  const { rebuild } = live
+  if (!rebuild || !isSwitched(rebuild, live.relations)) return live
+  const ledger = new Map(live.ledger)
+  for (const { key, name, kind, hash, sql, secretsHash } of rebuild.members) {
+    const there = live.objects.get(key)
+    const entry: LedgerEntry = {
+      key,
+      name,
+      kind,
+      action: 'create',
+      sqlHash: hash,
+      shownHash: there?.shownHash ?? '',
+      sql,
+      secretsHash,
+      shown: '',
+      deployment: ledger.get(key)?.deployment ?? '',
+      appliedAt: ledger.get(key)?.appliedAt ?? 0,
+    }
+    ledger.set(key, entry)
+  }
+  return { ...live, ledger }
+}
+
+export interface Cleanup {
+  /** Before anything else. */
+  first: CleanupTask[]
+  notices: string[]
+}
+
+/** What is left of earlier rebuilds, seen from what is to be done now. Pure. */
+export function cleanup(
+  deployment: Deployment,
+  live: Live,
+  { task: next, scans }: CarriedOver,
+  dropsRelations: boolean,
+  now: number,
+): Cleanup {
+  const note = live.rebuild
+  if (!note) return { first: [], notices: [] }
+  const readers = deployment.objects
+    .filter(({ name }) => note.readers.some(({ view }) => view === name))
+    .map((object): Reader => ({ object, copied: [], sources: scans.get(object.key) ?? [] }))
+  const task = (kind: CleanupTask['task']): CleanupTask => ({ task: kind, note, readers })
+  const names = note.members.map(({ name }) => name).join(', ')
+  if (isSwitched(note, live.relations))
+    return {
+      first: [task('finish')],
+      notices: [
+        `An apply stopped right after new versions of ${names} took over: what is left of it is done first.`,
+      ],
+    }
+  if (isOpen(note)) {
+    const goesOn =
+      next !== undefined &&
+      isAbout(
+        note,
+        next.members.map(({ object }) => object),
+      )
+    return goesOn
+      ? { first: [], notices: [`An apply stopped while it made new versions of ${names}: it goes on there.`] }
+      : {
+          first: [task('abandon')],
+          notices: [
+            `An apply stopped while it made new versions of ${names}: they are not wanted any more and dropped.`,
+          ],
+        }
+  }
+  const inTheWay = dropsRelations || (next !== undefined && !next.back)
+  if (note.phase === 'kept' && (inTheWay || note.keptUntil <= now))
+    return { first: [task('sweep')], notices: [] }
+  return { first: [], notices: [] }
+}
+
+/** Views that an interrupted apply left standing still run again, unless they are handed over now. */
+export function wake(live: Live, verdicts: Map<ObjectKey, Verdict>): string[] {
+  const notices: string[] = []
+  for (const note of live.handovers.values()) {
+    const verdict = verdicts.get(note.view)
+    if (!isOpen(note) || !verdict) continue
+    if (!live.objects.has(note.view)) {
+      notices.push(
+        `An apply stopped after it had dropped ${note.view}: the new one goes on where that one stopped.`,
+      )
+      continue
+    }
+    notices.push(`An apply stopped after it had paused ${note.view}.`)
+    if (verdict.action === 'replace' && !verdict.statements) continue
+    const resume = `SYSTEM RESUME MATERIALIZED VIEW ${note.view}`
+    verdicts.set(note.view, {
+      ...verdict,
+      ...(verdict.action === 'unchanged' || verdict.record
+        ? {
+            action: 'alter',
+            how: 'in_place',
+            reason: 'an apply that was interrupted had paused it',
+            record: false,
+          }
+        : {}),
+      statements: [...(verdict.statements ?? []), resume],
+    })
+  }
+  return notices
+}
+
+/** A cleanup as a step of the plan. */
+export function cleanupOperation(task: CleanupTask): Operation {
+  const first = task.note.members[0]!
+  const { key, name, kind } = task.note.members.find((member) => member.kind === 'materialized_view') ?? first
+  return { key, name, kind, type: 'replace', statements: [], task }
+}
+
+/** For people: what is kept, and until when. */
+export function keptVersions(note: RebuildNote | undefined): { names: string[]; until: Date } | undefined {
+  if (note?.phase !== 'kept') return undefined
+  return { names: note.members.map(({ name }) => name), until: new Date(note.keptUntil) }
+}

@@ -1,0 +1,103 @@
+import { quoteName } from '../../dialect/index.js'
+import type { DeployedKind, ObjectKey } from '../kinds.js'
+
+/**
+ * What is written down, beside the ledger's entries, about work that takes several steps: enough to go on with it
+ * or to undo it from any point.
+ */
+export type Note = HandoverNote | RebuildNote
+
+/** `seek_to` by source. */
+export type Positions = Record<string, string>
+
+/** A view that was stopped, so that another one goes on where it stopped. */
+export interface HandoverNote {
+  what: 'handover'
+  /** `stopping`: it may be paused. `stopped`: its positions are known, and it may be gone. `done`: the other one runs. */
+  phase: 'stopping' | 'stopped' | 'done'
+  view: string
+  positions: Positions
+}
+
+/** New versions of views and streams that are made beside the old ones, and take their names when they are ready. */
+export interface RebuildNote {
+  what: 'rebuild'
+  /**
+   * `building`: nothing has changed for readers. `switching`: the names are about to be exchanged, or were just now.
+   * `kept`: done, the old versions are there for a while. `done`: they are gone. `abandoned`: the new ones are.
+   */
+  phase: 'building' | 'switching' | 'kept' | 'done' | 'abandoned'
+  /** In the order in which they are made. */
+  members: NotedMember[]
+  /** Views that write to copied streams and stand still during the switch. */
+  writers: string[]
+  /** Of each copied stream, the sequence number of the last row that was copied. */
+  copied: Record<string, number>
+  /** Views that read a copied stream row by row and were dropped: where they go on in the old one and in the new one. */
+  readers: { view: string; old: Positions; next: Positions }[]
+  /** Milliseconds since 1970; 0 as long as nothing is kept. */
+  keptUntil: number
+}
+
+export interface NotedMember {
+  key: ObjectKey
+  name: string
+  kind: DeployedKind
+  /** Of the definition that it gets, and of the one that it had; empty for what was not there. */
+  hash: string
+  before: string
+  /** The definition that it gets, secrets hidden, and their hash. */
+  sql: string
+  secretsHash: string
+  /** Rows of the old one are copied, instead of computed by views. */
+  copied: boolean
+}
+
+export const REBUILD = '@rebuild'
+const HANDOVER = '@handover/'
+
+export function noteKey(note: Note): string {
+  return note.what === 'rebuild' ? REBUILD : `${HANDOVER}${note.view}`
+}
+
+export function isNoteKey(key: string): boolean {
+  return key.startsWith('@')
+}
+
+/** Names beside the stable one. */
+export function nextName(name: string): string {
+  return `${name}__next`
+}
+
+export function wasName(name: string): string {
+  return `${name}__was`
+}
+
+/** New names for streams and views, all at once. */
+export function renaming(pairs: [from: string, to: string][]): string {
+  const list = pairs.map(([from, to]) => `${quoteName(from)} TO ${quoteName(to)}`).join(', ')
+  return `RENAME STREAM ${list} SETTINGS enable_dependency_check = false`
+}
+
+/** Whether the names were exchanged: tells what an interrupted switch came to. */
+export function isSwitched(note: RebuildNote, relations: ReadonlySet<string>): boolean {
+  return (
+    note.phase === 'switching' &&
+    note.members.every(({ name }) => relations.has(name) && !relations.has(nextName(name)))
+  )
+}
+
+export function isOpen(note: Note | undefined): boolean {
+  if (!note) return false
+  return note.what === 'handover'
+    ? note.phase === 'stopping' || note.phase === 'stopped'
+    : note.phase === 'building' || note.phase === 'switching'
+}
+
+/** Whether the note is about making just these definitions. */
+export function isAbout(note: RebuildNote, objects: { key: ObjectKey; hash: string }[]): boolean {
+  const wanted = new Map(objects.map(({ key, hash }) => [key, hash]))
+  return (
+    note.members.length === wanted.size && note.members.every(({ key, hash }) => wanted.get(key) === hash)
+  )
+}

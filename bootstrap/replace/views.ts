@@ -1,0 +1,66 @@
+import { quoteName } from '../../dialect/index.js'
+import { run, type Site, waitFor } from '../site.js'
+import type { Positions } from './note.js'
+
+/** How a materialized view does, as the engine tells it. */
+export interface ViewState {
+  name: string
+  state: string
+  /** Rows of its sources that it has not read yet. */
+  lag: number
+  lastError: string
+  sources: { name: string; processed: number; available: number; seek?: string }[]
+}
+
+export async function viewStates({ client, options }: Site): Promise<Map<string, ViewState>> {
+  const rows = await client.rows<{
+    name: string
+    state: string
+    lag: string | number
+    last_error: string
+    sources: string
+  }>(
+    'SELECT name, state, lag, last_error, sources FROM system.materialized_views WHERE database = current_database()',
+    { signal: options.signal },
+  )
+  return new Map(
+    rows.map(({ name, state, lag, last_error, sources }) => [
+      name,
+      { name, state, lag: Number(lag), lastError: last_error, sources: JSON.parse(sources) },
+    ]),
+  )
+}
+
+/** Stops a view at the end of a batch; it stays so over a restart of the engine. */
+export async function pause(site: Site, view: string): Promise<void> {
+  await run(site, `SYSTEM PAUSE MATERIALIZED VIEW ${quoteName(view)} PERMANENT`)
+}
+
+export async function resume(site: Site, view: string): Promise<void> {
+  await run(site, `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(view)}`)
+}
+
+/**
+ * Where a paused view stands in its sources, ready for `seek_to`. A view in the middle of the current rows of a
+ * keyed source has no such place; it is let go on until it has one.
+ */
+export async function positionsOf(site: Site, view: string): Promise<Positions> {
+  let attempts = 0
+  return waitFor(
+    site,
+    `${view} to tell where it stopped`,
+    async () => {
+      const found = (await viewStates(site)).get(view)
+      if (found?.state !== 'paused') return undefined
+      const positions: Positions = {}
+      for (const { name, seek } of found.sources) if (seek !== undefined) positions[name] = seek
+      if (found.sources.length > 0 && found.sources.every(({ seek }) => seek !== undefined)) return positions
+      if (++attempts % 5 === 0) {
+        await resume(site, view)
+        await pause(site, view)
+      }
+      return undefined
+    },
+    120_000,
+  )
+}

@@ -1,0 +1,7 @@
+/**
+ * How a materialized view gets its new definition. `modify`: ALTER VIEW. `handover`: it is dropped, and the new one
+ * goes on at the same row. `rebuild`: a new one is made beside it, computes everything anew and takes its name.
+ * `restart`: it is dropped and made anew, and begins where its SQL says.
+ */
+export const WAYS = ['modify', 'handover', 'rebuild', 'restart'] as const
+export type Way = (typeof WAYS)[number]
