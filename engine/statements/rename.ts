@@ -4,7 +4,8 @@ import type { CatalogObject, FunctionObject, MaterializedViewObject, QueryContex
 import { EngineError } from '../errors.js'
 import { relationName } from '../planner/index.js'
 import { rewriteQuery } from '../planner/walk.js'
-import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
+import { namedSeeks } from '../streaming/seek.js'
+import { fullName, isFalse, literalText, requireDatabase, type StatementDeps, settingsText } from './deps.js'
 import { checkDependents } from './drop.js'
 import { notSupported } from './errors.js'
 
@@ -172,7 +173,24 @@ function withNewNames(query: Query, database: string, names: NewNames): Query {
     const same = before.alias !== undefined || name === relationName(after)
     return same || name === undefined ? after : { ...after, alias: name }
   }
-  return rewriteQuery(query, {
+  return rewriteQuery(withNewSeeks(query, names), {
     leaf: (leaf) => (leaf.kind === 'table' ? aliased(leaf, named(leaf)) : aliased(leaf, func(leaf))),
   })
+}
+
+/** `seek_to` may name sources. */
+function withNewSeeks(query: Query, names: NewNames): Query {
+  const settings = query.settings?.map((setting) => {
+    const seeks = setting.name === 'seek_to' ? namedSeeks(literalText(setting.value)) : undefined
+    if (!seeks) return setting
+    const renamed = [...seeks].map(([source, position]) => {
+      const to = [...names].find(([old]) => old.slice(old.indexOf('.') + 1) === source)?.[1]
+      return `${to?.name ?? source}=${position}`
+    })
+    return {
+      ...setting,
+      value: { kind: 'literal' as const, type: 'string' as const, value: renamed.join('; ') },
+    }
+  })
+  return settings ? { ...query, settings } : query
 }

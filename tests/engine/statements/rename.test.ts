@@ -45,7 +45,7 @@ describe('RENAME', () => {
     await insert([1, 2])
     await settled('dst', [1, 2])
     await engine.run(
-      "CREATE MATERIALIZED VIEW mv_next INTO dst_next AS SELECT src.v * 10 AS v FROM src SETTINGS seek_to = 'earliest'",
+      "CREATE MATERIALIZED VIEW mv_next INTO dst_next AS SELECT src.v * 10 AS v FROM src SETTINGS seek_to = 'src=earliest'",
     )
     await settled('dst_next', [10, 20])
     const swap =
@@ -65,6 +65,20 @@ describe('RENAME', () => {
     await settled('dst_was', [1, 2, 3, 4])
     const [shown] = await engine.rows('SHOW CREATE mv')
     expect(String(shown!.statement)).toMatch(/mv INTO default\.dst\n/)
+  })
+
+  it('of a source is followed by the view that is renamed with it, its seek_to included', async () => {
+    await engine.run('CREATE STREAM one (v int64)')
+    await engine.run('INSERT INTO one (v) VALUES (1)')
+    await engine.run('CREATE STREAM got (v int64)')
+    await engine.run(
+      "CREATE MATERIALIZED VIEW reader INTO got AS SELECT v FROM one SETTINGS seek_to = 'one=earliest'",
+    )
+    await engine.run('RENAME STREAM one TO two, reader TO reader_of_two')
+    await engine.run('INSERT INTO two (v) VALUES (2)')
+    await settled('got', [1, 2])
+    const [shown] = await engine.rows('SHOW CREATE reader_of_two')
+    expect(String(shown!.statement)).toMatch(/seek_to = 'two=earliest'/)
   })
 
   it('refuses names that are taken or twice there, and sources of views that stay behind', async () => {

@@ -1,0 +1,233 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { UserError } from '../../../dialect/index.js'
+import { Bench, type Files, said } from './bench.js'
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await Bench.start()
+  await bench.deploy(FIRST)
+  bench.write()
+}, 60_000)
+afterAll(() => bench?.close())
+afterEach(async () => {
+  bench.intercept = () => {}
+  await bench.rest()
+})
+
+const FIRST: Files = {
+  'sql/src.sql': 'CREATE STREAM src (n uint64, k uint64)',
+  'sql/dst.sql': 'CREATE STREAM dst (n uint64, k uint64)',
+  'sql/seen.sql': 'CREATE VIEW seen AS SELECT n, k FROM src WHERE n > 0',
+  'sql/mv.sql': 'CREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k FROM seen',
+  'sql/sums.sql': 'CREATE STREAM sums (k uint64, total uint64, sum_n uint64)',
+  'sql/mv_sums.sql':
+    'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n FROM dst GROUP BY k EMIT PERIODIC 100ms',
+}
+let files = FIRST
+const change = (more: Files): Files => {
+  files = { ...files, ...more }
+  return files
+}
+
+/** The last counts of all groups add up to what was written. */
+async function sumsAgree(): Promise<void> {
+  const total = async () => {
+    const [row] = await bench.client.rows<{ n: string }>(
+      'SELECT sum(most) AS n FROM (SELECT k, max(total) AS most FROM table(sums) GROUP BY k)',
+    )
+    return Number(row!.n)
+  }
+  for (let i = 0; i < 100 && (await total()) < bench.written; i++) await new Promise((r) => setTimeout(r, 50))
+  expect(await total()).toBe(bench.written)
+}
+
+class Stop extends Error {}
+/** Ends an apply before the statement that matches. */
+function stopBefore(pattern: RegExp): void {
+  bench.intercept = (sql) => {
+    if (!pattern.test(sql)) return
+    bench.intercept = () => {}
+    throw new UserError('STOPPED', sql, { cause: new Stop() })
+  }
+}
+
+describe('a materialized view, while rows arrive', () => {
+  it('is changed in place, with a column more', async () => {
+    bench.watch('dst')
+    const ways = await bench.deploy(
+      change({
+        'sql/dst.sql': 'CREATE STREAM dst (n uint64, k uint64, twice uint64)',
+        'sql/mv.sql': 'CREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k, n * 2 AS twice FROM seen',
+      }),
+    )
+    expect(ways).toEqual(['alter dst', 'alter mv (modify)'])
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+    await sumsAgree()
+  })
+
+  it('follows a plain view that is replaced', async () => {
+    bench.write()
+    bench.watch('dst')
+    const ways = await bench.deploy(
+      change({ 'sql/seen.sql': 'CREATE VIEW seen AS SELECT n, k FROM src WHERE n > 0 AND k < 100' }),
+    )
+    expect(ways).toEqual(['replace seen', 'alter mv (modify)'])
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+  })
+
+  it('is handed over where its file asks for it', async () => {
+    bench.write()
+    const ways = await bench.deploy(
+      change({
+        'sql/mv.sql':
+          '-- @replace handover\nCREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k, n * 3 AS twice FROM seen',
+      }),
+    )
+    expect(ways).toEqual(['replace mv (handover)'])
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+  })
+
+  it('is handed over across an interruption at any point, and a restart of the engine', async () => {
+    const text = (factor: number) =>
+      `-- @replace handover\nCREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k, n * ${factor} AS twice FROM seen`
+    for (const [at, factor] of [
+      [/^DROP VIEW/, 4],
+      [/^CREATE MATERIALIZED VIEW/, 5],
+    ] as const) {
+      bench.write()
+      stopBefore(at)
+      change({ 'sql/mv.sql': text(factor) })
+      await expect(bench.deploy(files)).rejects.toMatchObject({ code: 'STOPPED' })
+      await bench.rest()
+      await bench.restart()
+      bench.write()
+      expect((await bench.plan(files)).notices).toHaveLength(1)
+      await bench.deploy(files)
+      await bench.rest()
+      await bench.exactlyOnce('dst')
+    }
+  })
+
+  it('runs again when it was stopped for a change that is given up', async () => {
+    bench.write()
+    const before = files
+    stopBefore(/^INSERT .*phase.*stopped/)
+    change({
+      'sql/mv.sql': '-- @replace handover\nCREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k FROM seen',
+    })
+    await expect(bench.deploy(files)).rejects.toMatchObject({ code: 'STOPPED' })
+    files = before
+    expect(await bench.deploy(files)).toEqual(['alter mv'])
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+    await sumsAgree()
+  })
+
+  it('that aggregates is computed anew beside the old one, which is kept', async () => {
+    bench.write()
+    bench.watch('sums')
+    const ways = await bench.deploy(
+      change({
+        'sql/sums.sql': 'CREATE STREAM sums (k uint64, total uint64, sum_n uint64, best uint64)',
+        'sql/mv_sums.sql':
+          'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(n) AS best FROM dst GROUP BY k EMIT PERIODIC 100ms',
+      }),
+    )
+    expect(ways).toEqual(['replace sums (rebuild)', 'replace mv_sums (rebuild)'])
+    await bench.rest()
+    await sumsAgree()
+    const kept = await bench.client.rows(
+      "SELECT name, state FROM system.materialized_views WHERE name LIKE '%was'",
+    )
+    expect(kept).toEqual([{ name: 'mv_sums__was', state: 'paused' }])
+  })
+
+  it('computed anew goes on after an interruption at any point', async () => {
+    const text = (column: string) =>
+      `CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(${column}) AS best FROM dst GROUP BY k EMIT PERIODIC 100ms`
+    for (const [at, column] of [
+      [/^RENAME/, 'n + 1'],
+      [/^SYSTEM PAUSE/, 'n + 2'],
+    ] as const) {
+      bench.write()
+      bench.watch('sums')
+      stopBefore(at)
+      change({ 'sql/mv_sums.sql': text(column) })
+      await expect(bench.deploy(files)).rejects.toMatchObject({ code: 'STOPPED' })
+      const plan = await bench.plan(files)
+      expect(plan.notices).toHaveLength(1)
+      await bench.deploy(files)
+      await bench.rest()
+      await sumsAgree()
+    }
+  })
+
+  it('computed anew is given up, and the old one has never stopped', async () => {
+    bench.write()
+    const before = files
+    stopBefore(/^RENAME/)
+    change({ 'sql/mv_sums.sql': files['sql/mv_sums.sql']!.replace('n + 2', 'n + 3') })
+    await expect(bench.deploy(files)).rejects.toMatchObject({ code: 'STOPPED' })
+    files = before
+    expect((await bench.plan(files)).notices[0]).toMatch(/not wanted any more/)
+    await bench.deploy(files)
+    await bench.rest()
+    await sumsAgree()
+    expect(await bench.client.rows("SELECT name FROM system.tables WHERE name LIKE '%__next'")).toEqual([])
+  })
+})
+
+describe('a stream with another key, while rows arrive', () => {
+  it('takes over rows, writers and readers', async () => {
+    bench.write()
+    bench.watch('dst')
+    const ways = await bench.deploy(
+      change({
+        'sql/dst.sql':
+          "CREATE STREAM dst (n uint64, k uint64, twice uint64) SETTINGS shards = 3, sharding_expr = 'weak_hash32(k)'",
+        'sql/doubles.sql': 'CREATE STREAM doubles (n uint64)',
+        'sql/mv_doubles.sql': 'CREATE MATERIALIZED VIEW mv_doubles INTO doubles AS SELECT n FROM dst',
+      }),
+    )
+    expect(ways).toContain('replace dst (copy)')
+    expect(ways).toContain('replace mv_sums (rebuild)')
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+    await sumsAgree()
+  })
+
+  it('hands views that read it row by row over', async () => {
+    await bench.client.exec(
+      'INSERT INTO doubles (n) SELECT n FROM table(dst) WHERE n NOT IN (SELECT n FROM table(doubles))',
+    )
+    bench.write()
+    const ways = await bench.deploy(
+      change({ 'sql/dst.sql': 'CREATE STREAM dst (n uint64, k uint64, twice uint64) SETTINGS shards = 2' }),
+    )
+    expect(ways).toContain('replace dst (copy)')
+    expect(ways).toContain('replace mv_doubles (handover)')
+    await bench.rest()
+    await bench.exactlyOnce('dst')
+    await bench.exactlyOnce('doubles')
+  })
+})
+
+describe('what cannot be done', () => {
+  it('is refused before anything happens, with the reason', async () => {
+    const wrong = {
+      ...files,
+      'sql/mv_sums.sql': `-- @replace handover\n${files['sql/mv_sums.sql']!.replace('count()', 'count() + 0')}`,
+    }
+    await expect(bench.plan(wrong)).rejects.toMatchObject({
+      code: 'REPLACE_IMPOSSIBLE',
+      message: expect.stringContaining('it aggregates'),
+    })
+    await expect(
+      bench.plan({ ...files, 'sql/mv.sql': `-- @replace somehow\n${FIRST['sql/mv.sql']}` }),
+    ).rejects.toMatchObject({ code: 'PROJECT_DIRECTIVE' })
+    expect(said(await bench.plan(files))).toEqual([])
+  })
+})
