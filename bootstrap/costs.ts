@@ -25,7 +25,8 @@ export async function withCosts(
   for (const change of plan.changes) {
     const cost: Cost = {}
     if (losesRows(change, live)) cost.rowsLost = await count(change.key)
-    if (change.kind === 'materialized_view' && change.action === 'replace') {
+    const readsAgain = change.action === 'replace' && change.strategy?.name !== 'handover'
+    if (change.kind === 'materialized_view' && readsAgain) {
       const rows = await Promise.all(sources(change.key).map(count))
       if (rows.some((one) => one !== undefined))
         cost.rowsToBackfill = rows.reduce<number>((sum, one) => sum + (one ?? 0), 0)

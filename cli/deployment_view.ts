@@ -1,7 +1,7 @@
 import type { ApplyEvent } from '../bootstrap/apply.js'
 import type { Action, Change, Plan, Risk } from '../bootstrap/model.js'
 import { laidOut } from '../bootstrap/normal_form.js'
-import type { Output, Style } from './output.js'
+import type { Output, Progress, Style } from './output.js'
 import { diffLines } from './plan_diff.js'
 
 const MARK: Record<Action, [sign: string, style: Style]> = {
@@ -24,6 +24,7 @@ export interface PlanViewOptions {
 
 /** A plan for people: what changes, how and why; what stays is only counted. */
 export function showPlan(output: Output, plan: Plan, options: PlanViewOptions = {}): void {
+  for (const notice of plan.notices) output.line(output.color('yellow', notice))
   const changes = plan.changes.filter((change) => change.action !== 'unchanged')
   for (const change of changes) {
     output.line(changeLine(output, change))
@@ -97,9 +98,21 @@ function countActions(changes: Change[]): string {
   return [...counts].map(([action, count]) => `${count} to ${action}`).join(', ')
 }
 
-/** Follows an apply: a line per step, with the time it took. */
+/** Follows an apply: a line per step, with the time it took, and a bar while rows are copied or read again. */
 export function applyReporter(output: Output): (event: ApplyEvent) => void {
+  let bar: { name: string; progress: Progress } | undefined
+  const endBar = () => {
+    bar?.progress.stop()
+    bar = undefined
+  }
   return (event) => {
+    if (event.type === 'progress') {
+      if (bar?.name !== event.name) {
+        endBar()
+        bar = { name: event.name, progress: output.progress(`${event.name}: ${event.what}`, event.total) }
+      }
+      bar!.progress.update(event.done, event.total)
+    } else endBar()
     if (event.type === 'done') {
       const width = String(event.total).length
       output.line(

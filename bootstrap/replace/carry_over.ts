@@ -1,5 +1,6 @@
 import type { CreateMaterializedView } from '../../dialect/index.js'
 import { dependents } from '../graph.js'
+import { riskOfDrop } from '../means.js'
 import type { CompiledObject, Deployment, Live, ObjectKey } from '../model.js'
 import type { Verdict } from '../plan/verdict.js'
 import { canReplace, createOrReplace, statementText } from '../statements.js'
@@ -64,6 +65,7 @@ class Carrier {
     }
     for (const view of this.#views()) this.#decide(view)
     const task = this.#task()
+    for (const view of this.#views()) if (this.#choices.has(view.key)) this.#follow(view)
     const scans = this.deployment.objects.flatMap(({ key, statement }): [ObjectKey, string[]][] =>
       statement.kind === 'create_materialized_view'
         ? [[key, this.#world.stateAfter(statement).scans.map(({ name }) => name)]]
@@ -235,8 +237,24 @@ class Carrier {
           strategy,
         })
         return
-      case 'restart':
-        if (verdict.action === 'replace') this.verdicts.set(key, { ...verdict, strategy })
+      case 'restart': {
+        const risk = riskOfDrop(object.kind, object)
+        const how = risk === 'destructive' ? 'destructive' : 'replacement'
+        this.verdicts.set(key, {
+          ...(verdict.action === 'replace' ? verdict : { action: 'replace', how, risk, reason: why }),
+          strategy,
+        })
+      }
+    }
+  }
+
+  /** Those above tell that this one comes along. */
+  #follow(object: ViewObject): void {
+    const { scans, lookups } = this.#world.stateAfter(object.statement)
+    for (const leader of [...scans.map(({ name }) => name), ...lookups]) {
+      const verdict = this.verdicts.get(leader)
+      if (!verdict || !this.#settled.has(leader) || verdict.action !== 'replace') continue
+      this.verdicts.set(leader, { ...verdict, followedBy: [...(verdict.followedBy ?? []), object.key] })
     }
   }
 

@@ -1,38 +1,32 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { type ApplyOptions, type ApplySummary, applyPlan } from '../../bootstrap/apply.js'
+import { type ApplySummary, applyPlan } from '../../bootstrap/apply.js'
 import { assertCurrent, type PlanDocument, parsePlanDocument } from '../../bootstrap/plan_document.js'
 import { ensureTopics } from '../../bootstrap/topics.js'
 import { UserError } from '../../dialect/user_error.js'
+import { type ApplyFlags, applyOptions, withApplyFlags } from '../apply_options.js'
 import { action, type Context } from '../context.js'
 import { type Planned, withPlan } from '../deployment.js'
 import { applyReporter, showPlan } from '../deployment_view.js'
 
-interface Consent {
-  allowDestructive?: boolean
-  overwriteDrift?: boolean
-}
-
 export function registerApply(program: Command): void {
-  program
+  const command = program
     .command('apply')
     .argument('<plan>', 'a file that `tpctl plan --out` wrote')
     .description('carry out a saved plan; refused if the target or the project changed since')
-    .option('--allow-destructive', 'go on where stored rows or the state of views are lost')
-    .option('--overwrite-drift', 'go on where somebody else changed the target: undo that')
-    .action(
-      action<Consent, [string]>(async (context, options, path) => {
-        const saved = await readPlan(path)
-        await withPlan({ ...context, target: context.target ?? saved.target }, {}, async (planned) => {
-          assertCurrent(saved, planned.document)
-          showPlan(context.output, planned.plan, options)
-          const { brokers } = planned.project.target
-          const topics = planned.plan.empty ? [] : await ensureTopics(brokers, planned.deployment.topics)
-          const summary = await carryOut(context, planned, options)
-          context.output.result({ ...planned.document, topics, applied: summary !== undefined, summary })
-        })
-      }),
-    )
+  withApplyFlags(command).action(
+    action<ApplyFlags, [string]>(async (context, options, path) => {
+      const saved = await readPlan(path)
+      await withPlan({ ...context, target: context.target ?? saved.target }, {}, async (planned) => {
+        assertCurrent(saved, planned.document)
+        showPlan(context.output, planned.plan, options)
+        const { brokers } = planned.project.target
+        const topics = planned.plan.empty ? [] : await ensureTopics(brokers, planned.deployment.topics)
+        const summary = await carryOut(context, planned, options)
+        context.output.result({ ...planned.document, topics, applied: summary !== undefined, summary })
+      })
+    }),
+  )
 }
 
 async function readPlan(path: string): Promise<PlanDocument> {
@@ -53,17 +47,12 @@ async function readPlan(path: string): Promise<PlanDocument> {
 export async function carryOut(
   context: Context,
   { plan, client, project }: Planned,
-  consent: Consent,
+  flags: ApplyFlags,
 ): Promise<ApplySummary | undefined> {
   const { output, signal } = context
   if (plan.empty) return undefined
-  const options: ApplyOptions = {
-    allowDestructive: consent.allowDestructive,
-    overwriteDrift: consent.overwriteDrift,
-    signal,
-  }
   output.line()
-  const summary = await applyPlan(plan, client, options, applyReporter(output))
+  const summary = await applyPlan(plan, client, { ...applyOptions(flags), signal }, applyReporter(output))
   output.line()
   output.line(
     `Deployed ${project.config.name} to ${project.target.name} in ${(summary.ms / 1000).toFixed(1)} s.`,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { adopt } from '../../bootstrap/adopt.js'
 import { ensureTopics } from '../../bootstrap/topics.js'
+import { type ApplyFlags, withApplyFlags } from '../apply_options.js'
 import { action } from '../context.js'
 import { type Planned, withPlan } from '../deployment.js'
 import { showPlan } from '../deployment_view.js'
@@ -8,9 +9,7 @@ import { type InstallFlags, installTarget, withInstallFlags } from '../install/f
 import { showAdopted } from './adopt.js'
 import { carryOut } from './apply.js'
 
-interface BootstrapOptions extends InstallFlags {
-  allowDestructive?: boolean
-  overwriteDrift?: boolean
+interface BootstrapOptions extends InstallFlags, ApplyFlags {
   adopt?: boolean
 }
 
@@ -20,10 +19,8 @@ export function registerBootstrap(program: Command): void {
     .description(
       'deploy the project: create and change what differs, in order; starts the embedded engine if need be',
     )
-    .option('--allow-destructive', 'go on where stored rows or the state of views are lost')
-    .option('--overwrite-drift', 'go on where somebody else changed the target: undo that')
     .option('--adopt', 'keep what somebody else changed in the target, and go on from there')
-  withInstallFlags(command).action(
+  withInstallFlags(withApplyFlags(command)).action(
     action<BootstrapOptions, []>(async (context, options) => {
       const { output, signal } = context
       const installed = await installTarget(context, options)

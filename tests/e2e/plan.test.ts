@@ -6,12 +6,14 @@ import { onState, temporaryFolder, writeProject } from './support.js'
 
 const VIEW = 'CREATE VIEW pricey AS SELECT symbol, price FROM trades WHERE price > ${MIN_PRICE:-10};'
 
+const MV = 'CREATE MATERIALIZED VIEW mv_big INTO big AS SELECT symbol, price FROM pricey;'
+
 /** Plans, drift and saved plans, as a person at a terminal has them. The steps build on one another. */
 const project = writeProject({
   'sql/trades.sql': 'CREATE STREAM trades (symbol string, price float64);',
   'sql/big.sql': 'CREATE STREAM big (symbol string, price float64);',
   'sql/pricey.sql': VIEW,
-  'sql/mv_big.sql': 'CREATE MATERIALIZED VIEW mv_big INTO big AS SELECT symbol, price FROM pricey;',
+  'sql/mv_big.sql': MV,
 })
 const saved = join(temporaryFolder(), 'plan.json')
 const { tpctl, json, rows, up, down } = onState(project)
@@ -47,9 +49,12 @@ describe('plan', () => {
   it('shows how and at what cost, and the difference in SQL', async () => {
     await byHand("INSERT INTO trades (symbol, price) VALUES ('a', 1), ('b', 2)")
     edit('pricey.sql', VIEW.replace('10', '20'))
+    edit('mv_big.sql', `-- @replace restart\n${MV}`)
     const { code, stdout } = await tpctl(['plan', '--detailed-exitcode', '--out', saved])
     expect(code).toBe(3)
-    expect(stdout).toMatch(/replace view pricey \[rebuilds\]/)
+    expect(stdout).toMatch(/replace view pricey {2}its SQL changed/)
+    expect(stdout).toMatch(/replace materialized view mv_big \[rebuilds\]/)
+    expect(stdout).toMatch(/by restart: its file says @replace restart/)
     expect(stdout).toMatch(/followed by mv_big/)
     expect(stdout).toMatch(/-\s+price > 10\n\s+\+\s+price > 20/)
     expect(stdout).toMatch(/2 rows in its sources to read again/)

@@ -90,7 +90,7 @@ export class Bench {
   /** Applies, expects nothing to be left to do, and tells the ways that were taken. */
   async deploy(files: Files, options: ApplyOptions = {}): Promise<string[]> {
     const plan = await this.plan(files)
-    await applyPlan(plan, this.client, { maxLag: 100, ...options })
+    await applyPlan(plan, this.client, { maxLag: 300, ...options })
     expect(said(await this.plan(files))).toEqual([])
     return said(plan)
   }
@@ -129,7 +129,7 @@ export class Bench {
   async #loop(body: () => Promise<void>): Promise<void> {
     while (this.#busy) {
       await body()
-      await wait(5)
+      await wait(25)
     }
   }
 
