@@ -135,7 +135,10 @@ export async function attachKafka(
       return [...next].map(([partition, consumed]) => ({
         partition,
         consumed,
-        end: Math.max(consumed, local?.[partition] ?? ends.get(partition) ?? known.get(partition) ?? consumed),
+        end: Math.max(
+          consumed,
+          local?.[partition] ?? ends.get(partition) ?? known.get(partition) ?? consumed,
+        ),
       }))
     },
     async seekTo(upTo) {
