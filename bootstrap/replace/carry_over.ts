@@ -2,6 +2,7 @@ import type { CreateMaterializedView } from '../../dialect/index.js'
 import { dependents } from '../graph.js'
 import { riskOfDrop } from '../means.js'
 import type { CompiledObject, Deployment, Live, ObjectKey } from '../model.js'
+import { valueText } from '../normal_form.js'
 import type { Verdict } from '../plan/verdict.js'
 import { canReplace, createOrReplace, statementText } from '../statements.js'
 import { type Abilities, abilitiesOf } from './abilities.js'
@@ -40,6 +41,8 @@ class Carrier {
   readonly #redefined = new Set<string>()
   /** Sources that are dropped and made anew. */
   readonly #moved = new Set<string>()
+  /** Those among them in which an old place means nothing. */
+  readonly #elsewhere = new Set<string>()
   /** Streams whose rows are copied into a new one. */
   readonly #copied = new Set<string>()
   /** Streams and views whose rows are computed anew. */
@@ -98,7 +101,22 @@ class Carrier {
         reason: verdict.reason.replace(/; its rows are lost$|, which cannot be altered.*$/, ''),
         strategy: { name: 'copy', reason: 'a new stream takes over its rows, its readers and its name' },
       })
-    } else if (statement.kind !== 'create_view' && !verdict.statements) this.#moved.add(name)
+    } else if (statement.kind !== 'create_view' && !verdict.statements) {
+      this.#moved.add(name)
+      if (!this.#isSameTopic(key)) this.#elsewhere.add(name)
+    }
+  }
+
+  /** Offsets are places in one topic of one cluster. */
+  #isSameTopic(key: ObjectKey): boolean {
+    const [before, after] = [this.#world.before(key), this.#world.after(key)]
+    if (before?.kind !== 'create_external_stream' || after?.kind !== 'create_external_stream') return false
+    return ['type', 'brokers', 'topic'].every((name) => {
+      const [old, now] = [before, after].map(
+        ({ settings }) => settings.find((one) => one.name === name)?.value,
+      )
+      return old && now ? valueText(old) === valueText(now) : old === now
+    })
   }
 
   #canCopy({ key, statement, replace }: CompiledObject): boolean {
@@ -144,6 +162,7 @@ class Carrier {
         ...used.filter((name) => this.#moved.has(name)),
         ...scanned.filter((name) => this.#copied.has(name)),
       ],
+      elsewhere: used.filter((name) => this.#elsewhere.has(name)),
       recomputed: [
         ...scanned.filter((name) => this.#recomputed.has(name)),
         ...(this.#recomputed.has(statement.into?.name ?? key) ? [statement.into?.name ?? key] : []),

@@ -16,6 +16,8 @@ export interface Case {
     redefined: string[]
     /** Sources that are dropped and made anew, or copied: its positions are other ones then. */
     moved: string[]
+    /** Those among them that are other places altogether: another topic, another kind of thing. */
+    elsewhere: string[]
     /** Sources that are computed anew from their beginning. */
     recomputed: string[]
   }
@@ -55,9 +57,9 @@ export function chooseWay(one: Case): Choice {
   if (!obstacles.modify) return { way: 'modify', reason: 'goes on at the row where the old query stops' }
   if (!obstacles.handover)
     return { way: 'handover', reason: `goes on at the row where the old one stops (${obstacles.modify})` }
-  if (!obstacles.rebuild)
+  if (!obstacles.rebuild && one.below.elsewhere.length === 0)
     return { way: 'rebuild', reason: `${obstacles.handover}: computed anew beside the old one` }
-  return { way: 'restart', reason: one.can.otherwise || obstacles.rebuild }
+  return { way: 'restart', reason: one.can.otherwise || (obstacles.rebuild ?? obstacles.handover) }
 }
 
 function obstaclesOf({ before, after, state, below, readBy, target, can }: Case): Obstacles {
@@ -81,6 +83,7 @@ function obstaclesOf({ before, after, state, below, readBy, target, can }: Case)
         ? 'what is there cannot be read'
         : (first ??
           recomputed ??
+          (below.elsewhere.length > 0 ? `${below.elsewhere.join(', ')} is another source` : undefined) ??
           (readBy.length > 0 ? `${readBy.join(', ')} reads it by its name` : undefined) ??
           (after.into ? undefined : 'its rows are its own (no INTO)')),
     rebuild: can.exchangesNames ? target : can.otherwise,

@@ -204,6 +204,9 @@ function altered(statement: Statement, action: Alter['actions'][number]): Statem
       return { ...stream, indexes: [...stream.indexes, action.index] }
     case 'drop_index':
       return { ...stream, indexes: stream.indexes.filter(({ name }) => name !== action.name) }
+    case 'modify_query':
+      if (statement.kind !== 'create_materialized_view') break
+      return { ...statement, query: action.query }
     case 'modify_query_setting':
     case 'reset_query_setting': {
       if (statement.kind !== 'create_materialized_view') break

@@ -51,3 +51,17 @@ export function isOf(one: ChangeCase, key: string): boolean {
   const number = /_(\d+)\b/.exec(`${one.before}${one.after}`)![1]!
   return new RegExp(`_${number}\\b`).test(key)
 }
+
+/** Something with rows that is made anew: they are carried over where the edition can. */
+export const anew =
+  (...keys: string[]) =>
+  (edition: Edition): Expected =>
+    Object.fromEntries(
+      keys.map((key) => [key, edition === 'embedded' ? 'replace safe' : 'replace destructive']),
+    )
+
+/** What a view's new query means for it and others, by what the edition can. */
+export const byEdition =
+  (embedded: Expected, since3: Expected, before: Expected = since3) =>
+  (edition: Edition): Expected =>
+    edition === 'embedded' ? embedded : edition === 'oss-1.6' ? before : since3

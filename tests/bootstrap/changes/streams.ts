@@ -1,4 +1,4 @@
-import { type ChangeCase, hasMutable } from './case.js'
+import { anew, type ChangeCase, hasMutable } from './case.js'
 
 const S = 'CREATE STREAM s_N (id int32, name string)'
 const KEYED = "PRIMARY KEY id SETTINGS mode = 'versioned_kv'"
@@ -38,28 +38,28 @@ export const STREAMS: ChangeCase[] = [
     what: 'a column taken away',
     before: S,
     after: 'CREATE STREAM s_N (id int32)',
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'a column of a wider type',
     before: S,
     after: 'CREATE STREAM s_N (id int64, name string)',
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'another default',
     before: 'CREATE STREAM s_N (id int32 DEFAULT 1)',
     after: 'CREATE STREAM s_N (id int32 DEFAULT 2)',
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'another codec',
     before: 'CREATE STREAM s_N (id int32 CODEC(LZ4))',
     after: 'CREATE STREAM s_N (id int32 CODEC(ZSTD(1)))',
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
@@ -134,28 +134,28 @@ export const STREAMS: ChangeCase[] = [
     what: 'more shards',
     before: S,
     after: `${S} SETTINGS shards = 3`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'an event time of its own',
     before: 'CREATE STREAM s_N (id int32, at datetime64(3))',
     after: "CREATE STREAM s_N (id int32, at datetime64(3)) SETTINGS event_time_column = 'at'",
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'another order',
     before: S,
     after: `${S} ORDER BY id`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'other partitions',
     before: S,
     after: `${S} PARTITION BY to_YYYYMM(_tp_time)`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
@@ -177,7 +177,7 @@ export const STREAMS: ChangeCase[] = [
     what: 'a key, where there was none',
     before: S,
     after: `${S} ${KEYED}`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
@@ -198,14 +198,14 @@ export const STREAMS: ChangeCase[] = [
     what: 'a versioned one gets another key',
     before: `${S} ${KEYED}`,
     after: `${S} PRIMARY KEY name SETTINGS mode = 'versioned_kv'`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
     what: 'a versioned one keeps more versions',
     before: `${S} ${KEYED}`,
     after: `${S} ${KEYED}, keep_versions = 3`,
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'stream',
@@ -219,7 +219,7 @@ export const STREAMS: ChangeCase[] = [
     what: 'a mutable one gets another key',
     before: MUTABLE,
     after: 'CREATE MUTABLE STREAM m_N (id int32, name string) PRIMARY KEY (id, name)',
-    expected: { m_N: 'replace destructive' },
+    expected: anew('m_N'),
   },
   {
     kind: 'stream',
@@ -240,7 +240,7 @@ export const STREAMS: ChangeCase[] = [
     what: 'a mutable one keeps rows for longer: fixed, but a TTL where it is lowered',
     before: `${MUTABLE} SETTINGS ttl_seconds = 60`,
     after: `${MUTABLE} SETTINGS ttl_seconds = 90`,
-    expected: (edition) => ({ m_N: hasMutable(edition) ? 'replace destructive' : 'alter safe' }),
+    expected: (edition) => (hasMutable(edition) ? anew('m_N')(edition) : { m_N: 'alter safe' }),
   },
   {
     kind: 'stream',
@@ -254,14 +254,14 @@ export const STREAMS: ChangeCase[] = [
     what: 'a mutable one gets a version',
     before: 'CREATE MUTABLE STREAM m_N (id int32, ver uint64) PRIMARY KEY id',
     after: "CREATE MUTABLE STREAM m_N (id int32, ver uint64) PRIMARY KEY id SETTINGS version_column = 'ver'",
-    expected: { m_N: 'replace destructive' },
+    expected: anew('m_N'),
   },
   {
     kind: 'stream',
     what: 'a plain one becomes mutable',
     before: S,
     after: 'CREATE MUTABLE STREAM s_N (id int32, name string) PRIMARY KEY id',
-    expected: { s_N: 'replace destructive' },
+    expected: anew('s_N'),
   },
   {
     kind: 'random_stream',

@@ -1,4 +1,4 @@
-import { type ChangeCase, SINCE_3 } from './case.js'
+import { byEdition, type ChangeCase, SINCE_3 } from './case.js'
 
 const S = 'CREATE STREAM s_N (id int32, name string); CREATE STREAM t_N (id int32, name string);'
 const PIPELINE = (
@@ -37,17 +37,16 @@ export const VIEWS: ChangeCase[] = [
     before: `${S} CREATE VIEW v_N AS SELECT id, name FROM s_N; CREATE VIEW w_N AS SELECT id FROM v_N`,
     after: `${S} CREATE VIEW v_N AS SELECT id, name FROM t_N; CREATE VIEW w_N AS SELECT id FROM v_N`,
     expected: { v_N: 'replace safe', w_N: 'replace safe' },
-    sends: {
-      v_N: ['DROP VIEW IF EXISTS v_N', 'CREATE VIEW v_N AS SELECT id, name FROM t_N'],
-      w_N: ['DROP VIEW IF EXISTS w_N', 'CREATE VIEW w_N AS SELECT id FROM v_N'],
-    },
   },
   {
     kind: 'view',
     what: 'a view under a materialized view',
     before: PIPELINE('id > 1'),
     after: PIPELINE('id > 2'),
-    expected: { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
+    expected: byEdition(
+      { v_N: 'replace safe', mv_N: 'alter safe' },
+      { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
+    ),
   },
   {
     kind: 'view',
@@ -68,7 +67,7 @@ export const VIEWS: ChangeCase[] = [
     what: 'another filter',
     before: MV('SELECT id, name FROM s_N WHERE id > 1'),
     after: MV('SELECT id, name FROM s_N WHERE id > 2'),
-    expected: { mv_N: 'replace rebuilds' },
+    expected: byEdition({ mv_N: 'alter safe' }, { mv_N: 'alter safe' }, { mv_N: 'replace rebuilds' }),
   },
   {
     kind: 'materialized_view',
@@ -76,14 +75,18 @@ export const VIEWS: ChangeCase[] = [
     before: MV('SELECT id, name FROM s_N'),
     after: `CREATE STREAM s_N (id int32, name string); CREATE STREAM t_N (id int32, name string, twice int64);
       CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT id, name, to_int64(id * 2) AS twice FROM s_N`,
-    expected: { t_N: 'alter safe', mv_N: 'replace rebuilds' },
+    expected: byEdition(
+      { t_N: 'alter safe', mv_N: 'alter safe' },
+      { t_N: 'alter safe', mv_N: 'alter safe' },
+      { t_N: 'alter safe', mv_N: 'replace rebuilds' },
+    ),
   },
   {
     kind: 'materialized_view',
     what: 'another aggregate',
     before: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name FROM s_N GROUP BY name`,
     after: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT min(id) AS id, name FROM s_N GROUP BY name`,
-    expected: { mv_N: 'replace rebuilds' },
+    expected: byEdition({ t_N: 'replace safe', mv_N: 'replace safe' }, { mv_N: 'replace rebuilds' }),
   },
   {
     kind: 'materialized_view',
@@ -92,7 +95,7 @@ export const VIEWS: ChangeCase[] = [
       GROUP BY window_start, name EMIT AFTER WINDOW CLOSE WITH DELAY 1s`,
     after: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name FROM tumble(s_N, 5s)
       GROUP BY window_start, name EMIT AFTER WINDOW CLOSE WITH DELAY 2s`,
-    expected: { mv_N: 'replace rebuilds' },
+    expected: byEdition({ t_N: 'replace safe', mv_N: 'replace safe' }, { mv_N: 'replace rebuilds' }),
   },
   {
     kind: 'materialized_view',
@@ -129,14 +132,17 @@ export const VIEWS: ChangeCase[] = [
     what: 'another target',
     before: MV('SELECT id, name FROM s_N'),
     after: `${S} CREATE STREAM u_N (id int32, name string); CREATE MATERIALIZED VIEW mv_N INTO u_N AS SELECT id, name FROM s_N`,
-    expected: { u_N: 'create safe', mv_N: 'replace rebuilds' },
+    expected: byEdition(
+      { u_N: 'create safe', mv_N: 'replace safe' },
+      { u_N: 'create safe', mv_N: 'replace rebuilds' },
+    ),
   },
   {
     kind: 'materialized_view',
     what: 'one that holds its rows itself',
     before: `${S} CREATE MATERIALIZED VIEW mv_N AS SELECT id FROM s_N`,
     after: `${S} CREATE MATERIALIZED VIEW mv_N AS SELECT id, name FROM s_N`,
-    expected: { mv_N: 'replace destructive' },
+    expected: byEdition({ mv_N: 'replace safe' }, { mv_N: 'replace destructive' }),
   },
   {
     kind: 'materialized_view',
@@ -144,14 +150,20 @@ export const VIEWS: ChangeCase[] = [
     before: MV('SELECT id, name FROM s_N'),
     after: `CREATE STREAM s_N (id int16, name string); CREATE STREAM t_N (id int32, name string);
       CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT id, name FROM s_N`,
-    expected: { s_N: 'replace destructive', mv_N: 'replace rebuilds' },
+    expected: byEdition(
+      { s_N: 'replace safe', mv_N: 'replace safe' },
+      { s_N: 'replace destructive', mv_N: 'replace rebuilds' },
+    ),
   },
   {
     kind: 'materialized_view',
     what: 'a chain of them',
     before: `${PIPELINE('id > 1')}; CREATE STREAM u_N (id int32); CREATE MATERIALIZED VIEW next_N INTO u_N AS SELECT id FROM t_N`,
     after: `${PIPELINE('id > 2')}; CREATE STREAM u_N (id int32); CREATE MATERIALIZED VIEW next_N INTO u_N AS SELECT id FROM t_N`,
-    expected: { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
+    expected: byEdition(
+      { v_N: 'replace safe', mv_N: 'alter safe' },
+      { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
+    ),
   },
   {
     kind: 'materialized_view',
