@@ -126,6 +126,11 @@ export interface RawTable extends Aliasable {
   kind: 'raw_table'
   sql: string
   columns: string[]
+  /**
+   * A join whose rows lie in one relation: what its relations show. Column `c` of relation `a` is named `a.c`, those of
+   * a relation without a name go by their own.
+   */
+  relations?: { alias?: string; columns: string[] }[]
 }
 
 /** Both spellings (1.6 and 3.x) land in this one node; `spelling` remembers nothing: lowering chooses. */

@@ -9,6 +9,7 @@ import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import { over } from './project.js'
 import { functionsOf } from './syntax.js'
+import { traced } from './traced.js'
 
 /** Batch that last touched a group. */
 const SEQ = '_seq'
@@ -29,15 +30,35 @@ export interface ExtraColumn {
   key?: boolean
 }
 
+/** The groups of an aggregation without windows: what came, what changed, and the answers. */
+export interface GroupState {
+  readonly columns: OutputColumn[]
+  readonly keys: string[]
+  /** Emissions so far. */
+  version: number
+  /** Adds a batch's rows. Whether there were any. */
+  add(batch: Batch, bindings: TableExpr[]): Promise<boolean>
+  /** Names of the keys that stand for these expressions; empty where one of them is no key. */
+  keysOf(exprs: Expr[]): string[]
+  /** Groups that share these keys with one that a batch later than `seq` touched, as a condition on groups. */
+  besideTouched(seq: number, keys: string[]): string
+  /** Groups that a batch later than `seq` touched, as a condition on groups. */
+  touchedSince(seq: number): string
+  /** The next emission: the answer for the groups that satisfy the condition. */
+  emit(condition: string): Promise<Delta | undefined>
+  /** The answer for the groups that satisfy the condition. */
+  answer(condition: string): Promise<Delta>
+  settle?(batch: Batch): Promise<void>
+}
+
 /**
  * Partial aggregates of the groups of one aggregation, in a table of the store that merges the partials of a
  * group by itself. Each batch adds its partials in one insert.
  */
-export class AggregateState {
+export class AggregateState implements GroupState {
   readonly columns: OutputColumn[] = []
   readonly split: AggregateSplit
   epoch = 0
-  /** Emissions so far. */
   version = 0
   readonly #countsEmissions: boolean
   #table = ''
@@ -50,6 +71,7 @@ export class AggregateState {
     select: Select,
     source: Source,
     readonly extras: ExtraColumn[],
+    readonly isTraced: boolean,
   ) {
     this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
     const own = [...functionsOf({ ...select, from: undefined })].some((name) => {
@@ -71,10 +93,12 @@ export class AggregateState {
     select: Select,
     source: Source,
     extras: ExtraColumn[] = [],
+    /** See `traced`. */
+    isTraced = false,
   ): Promise<AggregateState> {
-    const state = new AggregateState(pipe, operator, select, source, extras)
+    const state = new AggregateState(pipe, operator, select, source, extras, isTraced)
     await state.#createTable(source.sample())
-    const { columns } = await pipe.describe(state.split.final(state.partials()))
+    const { columns } = await pipe.describe(state.#final(state.partials()))
     state.columns.push(...columns)
     return state
   }
@@ -98,7 +122,6 @@ export class AggregateState {
     return this.#types.get(key) ?? ''
   }
 
-  /** Adds a batch's rows. Whether there were any. */
   async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
     if (bindings.length === 0) return false
     const parts: string[] = []
@@ -114,16 +137,10 @@ export class AggregateState {
     return Number(row![0]) > 0
   }
 
-  /** Names of the keys that stand for these expressions; empty where one of them is no key. */
   keysOf(exprs: Expr[]): string[] {
-    const names = exprs.map((expr) => {
-      const print = fingerprint(expr)
-      return this.split.keys.find((key) => fingerprint(key.expr) === print)?.name
-    })
-    return names.every((name) => name !== undefined) ? names : []
+    return keysOf(this.split, exprs)
   }
 
-  /** Groups that share these keys with one that a batch later than `seq` touched, as a condition on the partials. */
   besideTouched(seq: number, keys: string[]): string {
     const group = identity(
       keys.map(quoteIdentifier),
@@ -132,7 +149,6 @@ export class AggregateState {
     return `${group} IN (SELECT ${group} FROM ${this.#table} WHERE ${SEQ} > ${seq} AND ${EPOCH} = ${this.epoch})`
   }
 
-  /** Groups that a batch later than `seq` touched, as a condition on the partials. */
   touchedSince(seq: number): string {
     const group = this.identity
     if (group === undefined) return '1'
@@ -165,14 +181,13 @@ export class AggregateState {
     return delta
   }
 
-  /** The answer for the groups that satisfy the condition. */
   answer(condition: string, order?: Expr[]): Promise<Delta> {
     return this.answerOver(this.partials(condition).sql, order)
   }
 
   /** The answer from a relation with the partials' columns. */
   async answerOver(sql: string, order?: Expr[]): Promise<Delta> {
-    const final = this.split.final({ sql, columns: this.partials().columns })
+    const final = this.#final({ sql, columns: this.partials().columns })
     // Without a key there is one row even over nothing: only groups that have rows answer.
     const having = this.keys.length === 0 ? { having: both(ROWS, final.having) } : {}
     const orderBy =
@@ -180,6 +195,11 @@ export class AggregateState {
     this.pipe.emitVersion = this.version
     const translated = await this.pipe.translate({ ...final, ...having, ...orderBy })
     return { sql: `(${translated.sql})`, columns: this.columns.map((c) => c.name) }
+  }
+
+  #final(partials: Relation): Select {
+    const final = this.split.final(partials)
+    return this.isTraced ? traced(final, this.keys, 'count()') : final
   }
 
   /** Removes groups that no answer will need. Runs in the background. */
@@ -236,6 +256,15 @@ export class AggregateState {
 
 function aliased(sql: string, name: string): Expr {
   return { kind: 'alias', expr: { kind: 'raw', sql }, name }
+}
+
+/** Names of the keys that stand for these expressions; empty where one of them is no key. */
+export function keysOf(split: AggregateSplit, exprs: Expr[]): string[] {
+  const names = exprs.map((expr) => {
+    const print = fingerprint(expr)
+    return split.keys.find((key) => fingerprint(key.expr) === print)?.name
+  })
+  return names.every((name) => name !== undefined) ? names : []
 }
 
 const ROWS: Expr = { kind: 'raw', sql: 'count() > 0' }

@@ -1,5 +1,6 @@
 import type { Emit, Expr } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
+import type { Semantic } from './operator.js'
 import { intervalMs } from './syntax.js'
 
 /** Seconds between the emissions of a global aggregation unless EMIT says otherwise (DIALECT §3.2). */
@@ -77,12 +78,12 @@ export function emitPolicy(emit: Emit | undefined, windowed: boolean): EmitPolic
 
 /**
  * EMIT on a query that does not aggregate. Proton reads it where there are windows and refuses it, and passes over it
- * everywhere else.
+ * everywhere else. `EMIT CHANGELOG` passes where there is one.
  */
-export function refuseEmit(emit: Emit | undefined, windowed: boolean): void {
+export function refuseEmit(emit: Emit | undefined, semantic: Semantic, windowed: boolean): void {
   if (!emit) return
-  if (emit.mode === 'changelog') {
-    throw new EngineError('NOT_IMPLEMENTED', 'EMIT CHANGELOG is not supported by the embedded engine')
+  if (emit.mode === 'changelog' && semantic !== 'changelog') {
+    throw new EngineError('NOT_IMPLEMENTED', 'Not implemented for emit changelog from append stream')
   }
   const { mode, span, ...rest } = emit
   void [mode, span]

@@ -1,13 +1,12 @@
-import type { Select } from '../../dialect/ast.js'
+import type { Expr } from '../../dialect/ast.js'
 import type { OutputColumn } from '../contracts.js'
-import { AggregateState } from './aggregate_state.js'
+import type { GroupState } from './aggregate_state.js'
 import type { Backfill } from './backfill.js'
 import type { EmitPolicy } from './emit.js'
 import type { Batch, Delta, Operator, SavedState, Source } from './operator.js'
-import type { Pipe } from './pipe.js'
 import { Ticker } from './ticker.js'
 
-/** GROUP BY without windows over an append stream: every group since the query started. */
+/** GROUP BY without windows: every group since the query started. */
 export class GlobalAggregate implements Operator {
   readonly children: Operator[]
   readonly semantic = 'append'
@@ -18,29 +17,31 @@ export class GlobalAggregate implements Operator {
 
   private constructor(
     readonly source: Source,
-    readonly state: AggregateState,
+    readonly state: GroupState,
     readonly policy: EmitPolicy,
     readonly backfill: Backfill,
     readonly sample: Delta,
     /** Keys of PARTITION BY: each substream speaks when it has something new. */
     readonly substream: string[],
+    startedAt: number,
   ) {
     this.children = source.operators
     this.columns = state.columns
     this.byAppend = policy.kind === 'on_update' && policy.periodMs === 0
-    this.#ticker = new Ticker(policy, state.pipe.clock.now())
+    this.#ticker = new Ticker(policy, startedAt)
   }
 
+  /** `partitionBy`: each of these substreams speaks when it has something new. */
   static async create(
-    pipe: Pipe,
-    select: Select,
     source: Source,
+    state: GroupState,
+    partitionBy: Expr[],
     policy: EmitPolicy,
     backfill: Backfill,
+    startedAt: number,
   ): Promise<GlobalAggregate> {
-    const state = await AggregateState.create(pipe, pipe.nextOperator(), select, source)
-    const substream = state.keysOf(select.partitionBy ?? [])
-    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), substream)
+    const substream = state.keysOf(partitionBy)
+    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), substream, startedAt)
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {
@@ -67,6 +68,10 @@ export class GlobalAggregate implements Operator {
 
   deadline(): number | undefined {
     return this.#ticker.deadline()
+  }
+
+  async settle(batch: Batch): Promise<void> {
+    await this.state.settle?.(batch)
   }
 
   save(): SavedState {

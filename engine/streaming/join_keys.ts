@@ -90,12 +90,12 @@ type Place = 'left' | 'right' | 'both' | 'none'
 /** Which side the columns of an expression belong to. A name that both have unqualified is taken as the left's. */
 function sideOf(expr: Expr, left: Side, right: Side): Place {
   let place: Place = 'none'
-  for (const ref of columnsOf(expr)) {
-    const here: Place = owns(left, ref.path) ? 'left' : owns(right, ref.path) ? 'right' : 'none'
-    if (here === 'none') {
+  for (const { path } of columnsOf(expr)) {
+    const here = sideOfPath(path, left, right)
+    if (here === undefined) {
       throw new EngineError(
         'UNKNOWN_IDENTIFIER',
-        `Missing columns: '${ref.path.join('.')}' while processing JOIN`,
+        `Missing columns: '${path.join('.')}' while processing JOIN`,
       )
     }
     place = place === 'none' || place === here ? here : 'both'
@@ -103,12 +103,17 @@ function sideOf(expr: Expr, left: Side, right: Side): Place {
   return place
 }
 
-function owns(side: Side, path: string[]): boolean {
-  return side.relations.some((relation) => {
-    if (path.length > 1 && relation.alias !== undefined) {
-      // `alias.column` or `database.stream.column`.
-      if (path[0] === relation.alias || path[1] === relation.alias) return true
-    }
-    return relation.columns.includes(path[0]!)
-  })
+/** A name of a relation counts before a column of that name. */
+function sideOfPath(path: string[], left: Side, right: Side): 'left' | 'right' | undefined {
+  if (path.length > 1) {
+    if (isNamed(left, path)) return 'left'
+    if (isNamed(right, path)) return 'right'
+  }
+  const owns = (side: Side) => side.relations.some(({ columns }) => columns.includes(path[0]!))
+  return owns(left) ? 'left' : owns(right) ? 'right' : undefined
+}
+
+/** `alias.column` or `database.stream.column`. */
+function isNamed(side: Side, path: string[]): boolean {
+  return side.relations.some(({ alias }) => alias !== undefined && (path[0] === alias || path[1] === alias))
 }

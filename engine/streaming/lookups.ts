@@ -6,6 +6,7 @@ import { boundedLeaf } from './bounded.js'
 import { ARRIVAL, type Lookup } from './enrich_join.js'
 import { namesInExpressions } from './names_in.js'
 import { type Pipe, rawTable } from './pipe.js'
+import type { LiveSide } from './rows_of.js'
 import { column } from './syntax.js'
 
 /** A keyed stream named directly. */
@@ -79,6 +80,19 @@ export async function staticLookup(pipe: Pipe, query: Query, alias: string): Pro
     columns: names,
     hasArrival: false,
     current: async () => rawTable({ sql: table, columns: names }, alias),
+  }
+}
+
+/** A changelog: its rows in force. */
+export function liveLookup(side: LiveSide): Lookup {
+  const { rows, live } = side
+  return {
+    alias: rows.relations[0]!.alias!,
+    columns: rows.names,
+    hasArrival: false,
+    operators: [side],
+    prepare: async (batch) => void (await side.step(batch)),
+    current: async () => rows.table(live.current().sql),
   }
 }
 

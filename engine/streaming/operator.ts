@@ -33,10 +33,13 @@ export interface Delta {
 export type SavedState = Record<string, unknown>
 
 /**
- * `append`: every row is a fact. `keyed`: rows are the latest value of their key. What is aggregated over
- * keyed rows must forget the older values.
+ * `append`: every row is a fact. `keyed`: rows are the latest value of their key, what they replace is not told.
+ * `changelog`: a column `_tp_delta` tells rows that come into force (1) from rows that no longer hold (-1).
  */
-export type Semantic = 'append' | 'keyed'
+export type Semantic = 'append' | 'keyed' | 'changelog'
+
+/** The column of a changelog that tells what happens to a row. */
+export const DELTA: OutputColumn = { name: '_tp_delta', type: 'int8', chType: 'Int8' }
 
 /** Name of the column of an origin. */
 export const ORIGIN = '__tp_origin'

@@ -62,6 +62,8 @@ export function stateTableName(id: string, suffix: string): string {
  */
 export class Pipe {
   readonly env: TranslateEnv
+  /** When the query came, in ms: its periods count from here. */
+  readonly startedAt: number
   /** State inserts that the current batch has committed. */
   committed = 0
   /** Texts of the current batch's relations whose rows have `_tp_sn`. */
@@ -85,6 +87,7 @@ export class Pipe {
     /** Only to be typed: nothing outside is opened, nothing is read. */
     readonly dry = false,
   ) {
+    this.startedAt = this.clock.now()
     this.env = {
       lookup: (name) => deps.udfs.lookup(name),
       params: context.params,

@@ -3,6 +3,7 @@ import type { Column, Inbox, OutputColumn, Relation, StreamObject } from '../con
 import { VIRTUAL_COLUMNS } from './bounded.js'
 import {
   type Batch,
+  DELTA,
   type Delta,
   type Operator,
   ORIGIN,
@@ -32,6 +33,8 @@ export interface ScanOptions {
   columns?: Column[]
   /** A condition of the store on each row, beyond the query's own. */
   filter?: string
+  /** Deletions of keys are shown too, with `_tp_delta` -1 although the stream has no such column. */
+  deletions?: boolean
 }
 
 /** Rows that an inbox may keep behind what is processed. */
@@ -72,7 +75,7 @@ export class Scan implements Operator {
       .filter((c) => starred.has(c.name))
       .map(({ name, type, chType }) => ({ name, type, chType }))
     this.#filter = options.filter
-    this.semantic = isKeyed(stream) ? 'keyed' : 'append'
+    this.semantic = hasDelta(stream) ? 'changelog' : isKeyed(stream) ? 'keyed' : 'append'
     this.position = start.kind === 'after' ? start.sn : 0
     this.#snapshotUntil = start.kind === 'snapshot' ? start.sn : 0
   }
@@ -197,10 +200,12 @@ export class Scan implements Operator {
     if (inbox) return inbox.slice(range.from, range.to, wanted)
     const { store } = this.pipe.deps
     // The last value of a deleted key is no news. Streams that show `_tp_delta` show deletions as well.
-    const where = this.#hidesDeletions ? ['_tp_delta > 0'] : []
+    const hides = isKeyed(this.stream) && !hasDelta(this.stream)
+    const where = hides && !this.options.deletions ? ['_tp_delta > 0'] : []
     if (this.#filter !== undefined) where.push(`(${this.#filter})`)
     const isWanted = (name: string) => wanted === undefined || name === '_tp_sn' || wanted.has(name)
     const names = [...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
+    if (isKeyed(this.stream) && !hasDelta(this.stream)) names.push(DELTA.name)
     const show = names.filter(isWanted).map(quoteIdentifier)
     if (isWanted('_tp_process_time')) show.push("now64(3, 'UTC') AS _tp_process_time")
     if (!range.snapshot) return store.slice(this.stream, range.from, range.to, { show, where, ordered })
@@ -211,13 +216,14 @@ export class Scan implements Operator {
       columns: current.columns,
     }
   }
-
-  get #hidesDeletions(): boolean {
-    return isKeyed(this.stream) && !this.stream.columns.some((c) => c.name === '_tp_delta')
-  }
 }
 
 /** Streams whose rows replace older rows of the same key. */
 export function isKeyed(stream: StreamObject): boolean {
   return stream.mode === 'versioned_kv' || stream.mode === 'mutable' || stream.mode === 'changelog_kv'
+}
+
+/** Streams whose rows say by `_tp_delta` whether they come into force or no longer hold. */
+function hasDelta(stream: StreamObject): boolean {
+  return stream.mode === 'changelog' || stream.mode === 'changelog_kv'
 }

@@ -1,8 +1,7 @@
-import type { Expr, Join, TableExpr } from '../../dialect/ast.js'
+import type { Join, TableExpr } from '../../dialect/ast.js'
 import type { JoinCondition, Side } from './join_keys.js'
 import type { JoinSide } from './join_side.js'
 import type { Batch, Operator, Source } from './operator.js'
-import { column, selectFrom, tuple } from './syntax.js'
 
 /**
  * Two append streams, every match of all rows since the query started: what is new on the left meets
@@ -21,8 +20,8 @@ export class StreamJoin implements Source {
     readonly right: JoinSide,
     readonly condition: JoinCondition,
   ) {
-    this.operators = [left.operator, right.operator]
-    this.side = { relations: [left, right].map(({ alias, columns }) => ({ alias, columns })) }
+    this.operators = [...left.operators, ...right.operators]
+    this.side = { relations: [...left.from.relations, ...right.from.relations] }
   }
 
   sample(): TableExpr {
@@ -39,12 +38,12 @@ export class StreamJoin implements Source {
     const bindings: TableExpr[] = []
     if (left) {
       const rows = this.left.rows('new')
-      const met = meeting(this.right, 'all', rightKeys, rows, leftKeys)
+      const met = await this.right.from.meeting(this.right.rows('all'), rightKeys, rows, leftKeys)
       bindings.push(this.#joined(rows, met, this.join.join))
     }
     if (right) {
       const rows = this.right.rows('new')
-      const met = meeting(this.left, 'old', leftKeys, rows, rightKeys)
+      const met = await this.left.from.meeting(this.left.rows('old'), leftKeys, rows, rightKeys)
       bindings.push(this.#joined(met, rows, 'inner'))
     }
     return bindings
@@ -52,28 +51,5 @@ export class StreamJoin implements Source {
 
   #joined(left: TableExpr, right: TableExpr, kind: Join['join']): TableExpr {
     return { ...this.join, join: kind, strictness: undefined, left, right }
-  }
-}
-
-/** Rows of one side whose keys occur in the other's. */
-function meeting(
-  side: JoinSide,
-  which: 'all' | 'old',
-  keys: Expr[],
-  others: TableExpr,
-  otherKeys: Expr[],
-): TableExpr {
-  const columns = side.columns.map((name): Expr => ({ kind: 'alias', expr: column(side.alias, name), name }))
-  const where: Expr = {
-    kind: 'in',
-    expr: tuple(keys),
-    list: { kind: 'subquery', query: selectFrom(others, [tuple(otherKeys)]) },
-    not: false,
-    global: false,
-  }
-  return {
-    kind: 'subquery_table',
-    query: selectFrom(side.rows(which), columns, { where }),
-    alias: side.alias,
   }
 }

@@ -320,8 +320,10 @@ function udfBase(
       'User Defined Aggregate function with own emit strategy cannot be used in non-streaming query',
     )
   }
-  const { cast, notNull } = aggregateArguments(call.name, args, udf.argTypes)
-  const row = `tuple(${cast.join(', ')})`
+  const given = hasDelta(call, udf) ? args.slice(0, -1) : args
+  const { cast, notNull } = aggregateArguments(call.name, given, udf.argTypes)
+  const row = `tuple(${[...cast, ...args.slice(given.length)].join(', ')})`
+  const finalName = given === args ? udf.finalName : `${udf.finalName}_delta`
   const { arrival } = scope
   const inOrder = (r: string) =>
     arrival === undefined ? r : `arrayMap(_t -> _t.2, arraySort(_t -> _t.1, ${r}))`
@@ -331,11 +333,21 @@ function udfBase(
     args: [arrival === undefined ? row : `tuple(${arrival}, ${row})`],
     // With an emit strategy of its own it gives any number of results, each a row.
     finish: (r) => {
-      const result = `${udf.finalName}(${inOrder(r)})`
+      const result = `${finalName}(${inOrder(r)})`
       return udf.customEmit ? `arrayJoin(${result})` : result
     },
     notNull,
   }
+}
+
+/** Over a changelog the function gets one argument more than it declares. */
+function hasDelta(call: FunctionCall, udf: AggregateUdf): boolean {
+  const last = call.args.at(-1)
+  return (
+    call.args.length === udf.argTypes.length + 1 &&
+    last?.kind === 'column' &&
+    last.path.at(-1) === '_tp_delta'
+  )
 }
 
 /** Rows with a NULL argument never reach a function of the user. */

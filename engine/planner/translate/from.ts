@@ -33,6 +33,7 @@ interface Place {
 function tableText(table: TableExpr, scope: Scope, place: Place): From {
   switch (table.kind) {
     case 'raw_table':
+      if (table.relations) return joinedRows(table, table.relations, scope, place)
       return {
         ...leaf(table.sql, table.columns, table.alias, table.columnAliases, place),
         arrival: table.columnAliases?.length ? undefined : rawArrival(table, scope),
@@ -84,6 +85,17 @@ function arrayColumn(column: Expr, scope: Scope): { text: string; name: string }
   }
   const text = exprText(column, scope)
   return { text, name: column.kind === 'column' ? column.path.at(-1)! : text }
+}
+
+/** A join in one relation: its columns' names are what the store finds for `alias.column`. */
+function joinedRows(
+  table: RawTable,
+  relations: NonNullable<RawTable['relations']>,
+  scope: Scope,
+  place: Place,
+): From {
+  const { sql } = leaf(table.sql, table.columns, undefined, undefined, place)
+  return { sql, sources: relations, merged: new Set(), arrival: rawArrival(table, scope) }
 }
 
 /** Subqueries in FROM see CTEs and outer relations, not their siblings. */

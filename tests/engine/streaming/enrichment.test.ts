@@ -165,7 +165,8 @@ describe('enrichment of an append stream', () => {
   it('refuses joins outside the matrix', async () => {
     const fails = (sql: string, code: number) => expect(bench.query(sql)).rejects.toMatchObject({ code })
     await fails('SELECT * FROM feed AS f RIGHT JOIN tokens AS t ON f.address = t.address', 48)
-    await fails('SELECT * FROM tokens AS t JOIN banned AS b ON t.address = b.address', 48)
+    await fails('SELECT * FROM tokens AS t JOIN feed AS f ON t.address = f.address', 48)
+    await fails('SELECT t.address FROM tokens AS t JOIN banned AS b ON t.address = b.address', 80)
     await fails('SELECT * FROM feed AS f ASOF JOIN tokens AS t ON f.address = t.address', 403)
     await fails('SELECT * FROM feed AS f JOIN tokens AS t ON f.rank > t.ver', 403)
   })

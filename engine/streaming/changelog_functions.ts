@@ -1,0 +1,84 @@
+import type { Expr, FunctionCall, Select } from '../../dialect/ast.js'
+import { columnName, isAggregateFunction, splitCombinators } from '../../dialect/index.js'
+import { EngineError } from '../errors.js'
+import type { TranslateEnv } from '../planner/index.js'
+import { rewriteExpr } from '../planner/walk.js'
+import { DELTA } from './operator.js'
+import { unsupported } from './select_shape.js'
+import { column } from './syntax.js'
+
+/** Aggregates that cannot forget a row (Proton's changelog_func_map). */
+const REFUSED = new Set([
+  'earliest',
+  'first_value',
+  'last_value',
+  'latest',
+  'median',
+  'moving_sum',
+  'p90',
+  'p95',
+  'p99',
+  'quantile',
+  'top_k',
+])
+const COMBINATORS = new Set(['_if', '_distinct'])
+
+/** An aggregation as it is to be read over a changelog. */
+export interface ChangelogAggregation {
+  select: Select
+  /** Its functions are the user's own: they get every change with `_tp_delta`, and do the forgetting themselves. */
+  ownForgetting: boolean
+}
+
+/** Throws 48 for functions that are not allowed over a changelog. */
+export function overChangelog(select: Select, env: TranslateEnv): ChangelogAggregation {
+  let own = false
+  let builtin = false
+  const rewrite = {
+    expr: (expr: Expr): Expr | undefined => {
+      if (expr.kind !== 'call' || expr.over !== undefined) return undefined
+      if (env.lookup(expr.name)?.kind === 'aggregate') {
+        own = true
+        return { ...expr, args: [...expr.args, column(DELTA.name)] }
+      }
+      const name = expr.name.toLowerCase()
+      if (!isAggregateFunction(name)) return undefined
+      builtin = true
+      refuse(name)
+      // The values are kept in order, as the set that counts them is.
+      if (name === 'group_uniq_array') return call('array_sort', [expr])
+      return expr
+    },
+  }
+  const rewritten: Select = {
+    ...select,
+    with: select.with.map((item) =>
+      item.kind === 'expr' ? { ...item, expr: rewriteExpr(item.expr, rewrite) } : item,
+    ),
+    columns: select.columns.map((item) => {
+      const changed = rewriteExpr(item, rewrite)
+      return changed === item || item.kind === 'alias' || item.kind === 'column'
+        ? changed
+        : { kind: 'alias', expr: changed, name: columnName(item) }
+    }),
+    ...(select.having ? { having: rewriteExpr(select.having, rewrite) } : {}),
+    ...(select.orderBy
+      ? { orderBy: select.orderBy.map((item) => ({ ...item, expr: rewriteExpr(item.expr, rewrite) })) }
+      : {}),
+  }
+  if (own && builtin) throw unsupported('A user-defined aggregate function beside others over a changelog')
+  return { select: rewritten, ownForgetting: own }
+}
+
+function refuse(name: string): void {
+  const { base, suffixes } = splitCombinators(name) ?? { base: name, suffixes: [] }
+  if (!REFUSED.has(base) && suffixes.every((suffix) => COMBINATORS.has(suffix))) return
+  throw new EngineError(
+    'NOT_IMPLEMENTED',
+    `${name} aggregation function is not supported in changelog query processing`,
+  )
+}
+
+function call(name: string, args: Expr[]): FunctionCall {
+  return { kind: 'call', name, args }
+}

@@ -1,0 +1,212 @@
+import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
+import { quoteIdentifier as id, quoteString } from '../chdb/pool.js'
+import type { OutputColumn } from '../contracts.js'
+import { type AggregateSplit, splitAggregate } from '../planner/index.js'
+import { rewriteExpr } from '../planner/walk.js'
+import { type GroupState, keysOf } from './aggregate_state.js'
+import type { JoinInput } from './enrich_join.js'
+import { identity } from './identity.js'
+import { LiveRows } from './live_rows.js'
+import { namesInExpressions } from './names_in.js'
+import { type Batch, DELTA, type Delta } from './operator.js'
+import type { Pipe } from './pipe.js'
+import { over } from './project.js'
+import { RowsOf } from './rows_of.js'
+import { functionsOf, selectFrom } from './syntax.js'
+import { traced } from './traced.js'
+
+/** Number of rows that a partial stands for. */
+const ROWS = '_rows'
+
+/**
+ * Groups of an aggregation over a changelog: the rows in force are kept, and the groups that are to answer are computed
+ * from theirs. A group that has lost all of its rows stays, and answers as over nothing.
+ */
+export class RetractState implements GroupState {
+  readonly columns: OutputColumn[] = []
+  version = 0
+
+  private constructor(
+    readonly pipe: Pipe,
+    readonly number: number,
+    readonly rows: RowsOf,
+    readonly split: AggregateSplit,
+    readonly live: LiveRows,
+    /** Every group that there ever was, with the last batch that touched it. */
+    readonly groups: string,
+    readonly keyTypes: string[],
+    /** Types of the states. */
+    readonly stateTypes: string[],
+    readonly isTraced: boolean,
+    readonly countsEmissions: boolean,
+  ) {}
+
+  /** `isTraced`: see `traced`. */
+  static async create(
+    pipe: Pipe,
+    select: Select,
+    input: JoinInput,
+    isTraced: boolean,
+  ): Promise<RetractState> {
+    const number = pipe.nextOperator()
+    const rows = await RowsOf.create(pipe, input.source, input.side, namesOf(select))
+    const nothing = rows.table(emptyRelation(rows))
+    const split = splitAggregate({ ...(over(select, nothing) as Select) }, pipe.env)
+    const { sql } = await pipe.translate({ ...split.partial, from: nothing })
+    const types = await pipe.deps.chdb.describe(sql)
+    const keyTypes = types.slice(0, split.keys.length)
+    const stateTypes = types.slice(split.keys.length).map(({ type }) => type)
+    const keys = split.keys.map(({ name }) => name)
+    const live = await LiveRows.create(pipe, number, [...keyTypes, ...rows.columns], keys)
+    const order = keys.length === 0 ? 'tuple()' : `(${keys.map(id).join(', ')})`
+    const groups = await pipe.table(
+      `groups${number}`,
+      `(${[...keyTypes.map((k) => `${id(k.name)} ${k.type}`), '_seq SimpleAggregateFunction(max, UInt64)'].join(', ')}) ` +
+        `ENGINE = AggregatingMergeTree ORDER BY ${order} SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1`,
+    )
+    const counts = functionsOf({ ...select, from: undefined }).has('emit_version')
+    const state = new RetractState(
+      pipe,
+      number,
+      rows,
+      split,
+      live,
+      groups,
+      keyTypes.map(({ type }) => type),
+      stateTypes,
+      isTraced,
+      counts,
+    )
+    const { columns } = await pipe.describe(await state.#final('0'))
+    state.columns.push(...columns)
+    return state
+  }
+
+  get keys(): string[] {
+    return this.split.keys.map(({ name }) => name)
+  }
+
+  async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
+    const { where, prewhere, columns } = this.split.partial
+    const keys = columns.slice(0, this.keys.length)
+    const filter = where && prewhere ? both(where, prewhere) : (where ?? prewhere)
+    const more: Expr[] = [...keys, { kind: 'column', path: [DELTA.name] }]
+    const changes = await this.rows.select(bindings, more, { where: filter, with: this.split.partial.with })
+    if (changes === undefined || !(await this.live.add(batch, changes))) return false
+    const list = this.keys.map(id)
+    const grouped = list.length === 0 ? '' : ` GROUP BY ${list.join(', ')}`
+    await this.pipe.insertState(
+      this.groups,
+      [...this.keys, '_seq'],
+      `SELECT ${[...list, `toUInt64(${batch.seq})`].join(', ')} FROM ${this.live.changes().sql}${grouped}${list.length === 0 ? ' LIMIT 1' : ''}`,
+      `${batch.seq}:groups${this.number}`,
+    )
+    return true
+  }
+
+  keysOf(exprs: Expr[]): string[] {
+    return keysOf(this.split, exprs)
+  }
+
+  besideTouched(seq: number, keys: string[]): string {
+    const group = this.#identity(keys)
+    return `${group} IN (SELECT ${group} FROM ${this.groups} WHERE _seq > ${seq})`
+  }
+
+  touchedSince(seq: number): string {
+    return this.keys.length === 0 ? '1' : this.besideTouched(seq, this.keys)
+  }
+
+  async emit(condition: string): Promise<Delta | undefined> {
+    if (this.countsEmissions) {
+      const [row] = await this.pipe.deps.chdb.rows(`SELECT 1 FROM ${this.groups} WHERE ${condition} LIMIT 1`)
+      if (!row) return undefined
+    }
+    const delta = await this.answer(condition)
+    this.version++
+    return delta
+  }
+
+  async answer(condition: string): Promise<Delta> {
+    this.pipe.emitVersion = this.version
+    const { sql } = await this.pipe.translate(await this.#final(condition))
+    return { sql: `(${sql})`, columns: this.columns.map(({ name }) => name) }
+  }
+
+  settle(batch: Batch): Promise<void> {
+    return this.live.settle(batch)
+  }
+
+  /** The answer over the partials of the groups' rows, and a partial over nothing for each group. */
+  async #final(condition: string): Promise<Select> {
+    const { keys } = this
+    const { states, partial } = this.split
+    const list = keys.map(id)
+    const from = this.rows.table(this.live.current(condition).sql)
+    const columns: Expr[] = [
+      ...keys.map((key): Expr => ({ kind: 'alias', expr: raw(id(key)), name: key })),
+      ...partial.columns.slice(keys.length),
+      { kind: 'alias', expr: raw('count()'), name: ROWS },
+    ]
+    const filled = await this.pipe.translate(
+      selectFrom(from, columns, { groupBy: list.map(raw), having: ANY_ROW }),
+    )
+    const empty = states.map(
+      (name, i) => `defaultValueOfTypeName(${quoteString(this.stateTypes[i]!)}) AS ${id(name)}`,
+    )
+    const known = `SELECT ${[...list, ...empty, `toUInt64(0) AS ${ROWS}`].join(', ')} FROM ${this.groups} WHERE ${condition}`
+    const relation = {
+      sql: `(SELECT * FROM (${filled.sql}) UNION ALL ${known}${list.length === 0 ? ' LIMIT 1' : ''})`,
+      columns: [...keys, ...states],
+    }
+    const final = this.split.final(relation)
+    // Without a key there is one row even over nothing: only a group that there is answers.
+    const having = keys.length === 0 ? { having: both(ANY_ROW, final.having) } : {}
+    return this.isTraced ? traced(final, keys, `sum(${ROWS})`) : { ...final, ...having }
+  }
+
+  #identity(keys: string[]): string {
+    return identity(
+      keys.map(id),
+      keys.map((key) => this.keyTypes[this.keys.indexOf(key)] ?? ''),
+    )
+  }
+}
+
+/** What the aggregates may name of the FROM. `count(*)` names nothing. */
+function namesOf(select: Select): ReadonlySet<string> | undefined {
+  return namesInExpressions(
+    [
+      ...select.columns,
+      ...select.with.flatMap((item) => (item.kind === 'expr' ? [item.expr] : [])),
+      ...(select.having ? [select.having] : []),
+      ...(select.orderBy ?? []).map((item) => item.expr),
+    ].map(withoutStars),
+  )
+}
+
+function withoutStars(expr: Expr): Expr {
+  return rewriteExpr(expr, {
+    expr: (e) =>
+      e.kind === 'call' && e.args.some((arg) => arg.kind === 'star')
+        ? { ...e, args: e.args.filter((arg) => arg.kind !== 'star') }
+        : undefined,
+  })
+}
+
+function emptyRelation(rows: RowsOf): string {
+  const list = rows.columns.map(
+    ({ name, type }) => `defaultValueOfTypeName(${quoteString(type)}) AS ${id(name)}`,
+  )
+  return `(SELECT ${list.length === 0 ? '1' : list.join(', ')} WHERE 0)`
+}
+
+const ANY_ROW: Expr = { kind: 'raw', sql: 'count() > 0' }
+
+function raw(sql: string): Expr {
+  return { kind: 'raw', sql }
+}
+
+function both(left: Expr, right: Expr | undefined): Expr {
+  return right ? { kind: 'binary', op: 'and', left, right } : left
+}
