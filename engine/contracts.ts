@@ -164,6 +164,9 @@ export type CatalogObject =
   | DictionaryObject
   | FunctionObject
 
+/** What is in the way of dropping another object. */
+export type Dependent = Pick<CatalogObject, 'name' | 'uuid'>
+
 /** Streams, views and external streams share one namespace per database; functions have their own. */
 export interface Catalog {
   find(name: QualifiedName, database?: string): Exclude<CatalogObject, FunctionObject> | undefined
@@ -178,8 +181,8 @@ export interface Catalog {
   reserve(id: number): Promise<void>
   put(object: CatalogObject): Promise<void>
   remove(object: CatalogObject): Promise<void>
-  /** Views that read or write the object, directly. */
-  dependents(name: QualifiedName): CatalogObject[]
+  /** Views, tasks, alerts and dictionaries that read or write the object, directly. */
+  dependents(name: QualifiedName): Dependent[]
 }
 
 // ---------------------------------------------------------------- storage

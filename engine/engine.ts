@@ -14,6 +14,7 @@ import { Guard } from './access/guard.js'
 import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
 import { openNamedCollections, withCollection } from './catalog/named_collections.js'
+import { StoredMap } from './catalog/stored_map.js'
 import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
 import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
@@ -21,6 +22,8 @@ import type { Clock } from './clock.js'
 import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
+import { AlertRunner } from './jobs/alerts.js'
+import { TaskScheduler } from './jobs/tasks.js'
 import { lockFolder } from './lock.js'
 import { createPlanner, exactCountFull } from './planner/index.js'
 import { type Listener, listenSql } from './server/http.js'
@@ -30,6 +33,7 @@ import { type StatementDeps, storeExpr } from './statements/deps.js'
 import { dropOrphanDictionaries } from './statements/dictionaries.js'
 import { startDictionaryRefresh } from './statements/dictionary_refresh.js'
 import { createExecutor } from './statements/executor.js'
+import { namedByJobs } from './statements/jobs.js'
 import { QueryRegistry } from './statements/registry.js'
 import { systemRelation } from './statements/system_relations.js'
 import { dropOrphans } from './storage/orphans.js'
@@ -202,7 +206,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   })
   closers.add(() => runtime.close())
   const queries = new QueryRegistry()
-  const statements: StatementDeps = {
+  const parts = {
     chdb,
     catalog,
     store,
@@ -222,9 +226,18 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
         systemRelation(name, context, statements, { deadLetters: () => deadLetters.relation() }),
     }),
   }
+  const tasks = new TaskScheduler(parts, await StoredMap.open(chdb, 'task'))
+  closers.add(() => tasks.close())
+  const alerts = new AlertRunner(parts, await StoredMap.open(chdb, 'alert'))
+  closers.add(() => alerts.close())
+  const statements: StatementDeps = { ...parts, tasks, alerts }
+  catalog.namedElsewhere = () => namedByJobs(statements)
   await dropOrphanDictionaries(statements)
   const executor = createExecutor(statements)
-  await runtime.recover(catalog.list().filter((object) => object.kind === 'materialized_view'))
+  const views = catalog.list().filter((object) => object.kind === 'materialized_view')
+  await runtime.recover([...views, ...alerts.views()])
+  alerts.recover()
+  tasks.recover()
   const idle = purgeWhenIdle(chdb, queries)
   closers.add(() => idle.stop())
   const refresh = startDictionaryRefresh(statements, (name, message) =>
@@ -321,9 +334,9 @@ function shardSql(stream: Parameters<typeof isKeyed>[0], udfs: StatementDeps['ud
  * The last row of a stream that every view over it has processed. Views name their sources as they were
  * written; a name that cannot be told keeps everything.
  */
-function consumedUpTo(stream: StreamObject, { catalog, runtime, store }: StatementDeps): number {
+function consumedUpTo(stream: StreamObject, { alerts, catalog, runtime, store }: StatementDeps): number {
   let upTo = store.lastSn(stream)
-  for (const view of catalog.list()) {
+  for (const view of [...catalog.list(), ...alerts.views()]) {
     if (view.kind !== 'materialized_view') continue
     for (const source of runtime.status(view)?.sources ?? [{ name: '', processed: 0 }]) {
       let object = catalog.find({ name: source.name }, view.name.database)

@@ -1,6 +1,6 @@
 import type { QualifiedName } from '../../dialect/ast.js'
 import { quoteString } from '../chdb/pool.js'
-import type { Catalog, CatalogObject, Chdb, FunctionObject } from '../contracts.js'
+import type { Catalog, CatalogObject, Chdb, Dependent, FunctionObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { STORE_DATABASE } from '../storage/tables.js'
 import { relationsOf } from './dependencies.js'
@@ -112,11 +112,17 @@ export class StoredCatalog implements Catalog {
     for (const { to } of changes) this.#admit(to)
   }
 
-  dependents(name: QualifiedName): CatalogObject[] {
+  /** What names objects of the catalog without standing in it. */
+  namedElsewhere: () => (Dependent & { uses: { database: string; name: string }[] })[] = () => []
+
+  dependents(name: QualifiedName): Dependent[] {
     const database = name.database ?? DEFAULT_DATABASE
-    return this.list().filter((object) =>
-      relationsOf(object).some((used) => used.database === database && used.name === name.name),
-    )
+    const names = (used: { database: string; name: string }) =>
+      used.database === database && used.name === name.name
+    return [
+      ...this.list().filter((object) => relationsOf(object).some(names)),
+      ...this.namedElsewhere().filter(({ uses }) => uses.some(names)),
+    ]
   }
 
   async createDatabase(name: string): Promise<void> {

@@ -13,6 +13,8 @@ import type {
   UdfRegistry,
 } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import type { AlertRunner } from '../jobs/alerts.js'
+import type { TaskScheduler } from '../jobs/tasks.js'
 import { translateExpr } from '../planner/index.js'
 import type { QueryRegistry } from './registry.js'
 
@@ -28,6 +30,8 @@ export interface StatementDeps {
   queries: QueryRegistry
   guard: Guard
   collections: NamedCollections
+  tasks: TaskScheduler
+  alerts: AlertRunner
 }
 
 /** Proton SQL of a stream's own expressions (defaults, TTL, sharding) → the store's. */

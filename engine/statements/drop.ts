@@ -1,5 +1,5 @@
 import type { Drop, QualifiedName, Truncate } from '../../dialect/ast.js'
-import type { CatalogObject, FunctionObject, QueryContext } from '../contracts.js'
+import type { CatalogObject, Dependent, FunctionObject, QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { dropAccess } from './access.js'
 import { dropInner } from './create_view.js'
@@ -7,6 +7,7 @@ import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } 
 import { dropStored } from './dictionaries.js'
 import { notSupported } from './errors.js'
 import { dropFunction } from './functions.js'
+import { dropJob, dropJobsOf } from './jobs.js'
 import { dropNamedCollection } from './named_collections.js'
 
 type Named = Exclude<CatalogObject, FunctionObject>
@@ -27,7 +28,9 @@ export async function drop(statement: Drop, context: QueryContext, deps: Stateme
   if (OF_ACCESS.has(statement.object)) return dropAccess(statement, context, deps)
   const settings = { ...context.settings, ...settingsText(statement.settings) }
   for (const name of statement.names) {
-    if (statement.object === 'named_collection')
+    if (statement.object === 'task' || statement.object === 'alert')
+      await dropJob(statement.object, name, statement.ifExists, context, deps)
+    else if (statement.object === 'named_collection')
       await dropNamedCollection(name.name, statement.ifExists, deps)
     else if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)
     else if (statement.object === 'database')
@@ -73,7 +76,7 @@ export function checkDependents(
   if (isFalse(settings.enable_dependency_check)) return
   const dependents = deps.catalog.dependents(object.name)
   if (dependents.length === 0) return
-  const shown = (o: CatalogObject) => `${o.name.database}.${o.name.name} (${o.uuid})`
+  const shown = (o: Dependent) => `${o.name.database}.${o.name.name} (${o.uuid})`
   throw new EngineError(
     'HAVE_DEPENDENT_OBJECTS',
     `Cannot ${verb} '${shown(object)}', because some views depend on it: ${dependents.map(shown).join(', ')}`,
@@ -121,6 +124,7 @@ async function dropDatabase(
       .filter((dependent) => dependent.name.database !== name)
     if (outside.length > 0) checkDependents(object, settings, 'drop', deps)
   }
+  await dropJobsOf(name, deps)
   const order = (object: Named) => ['materialized_view', 'view'].indexOf(object.kind)
   for (const object of [...objects].sort((a, b) => order(b) - order(a))) {
     if (deps.catalog.find(object.name)) await dropObject(object, deps)

@@ -14,6 +14,7 @@ import { drop, truncate } from './drop.js'
 import { clientError, notSupported } from './errors.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
+import { createAlert, createTask } from './jobs.js'
 import { createNamedCollection } from './named_collections.js'
 import { explain, killQuery, select } from './queries.js'
 import { rename } from './rename.js'
@@ -87,6 +88,10 @@ async function execute(
       return done(createMaterializedView(statement, context, deps))
     case 'create_function':
       return done(createFunction(statement, deps))
+    case 'create_task':
+      return done(createTask(statement, context, deps))
+    case 'create_alert':
+      return done(createAlert(statement, context, deps))
     case 'create_dictionary':
       return done(createDictionary(statement, context, deps))
     case 'create_named_collection':

@@ -4,6 +4,7 @@ import { printStatement } from '../../dialect/index.js'
 import type { FunctionObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import type { StatementDeps } from './deps.js'
+import { checkNotCalled } from './jobs.js'
 
 /** Without OR REPLACE an existing function is replaced too, as on the real server. */
 export async function createFunction(statement: CreateFunction, deps: StatementDeps): Promise<void> {
@@ -36,6 +37,7 @@ export async function dropFunction(name: string, ifExists: boolean, deps: Statem
     if (ifExists) return
     throw new EngineError('UNKNOWN_FUNCTION', `User-defined function '${name}' doesn't exist`)
   }
+  checkNotCalled(name, deps)
   await deps.catalog.remove(object)
   await deps.udfs.remove(name)
 }

@@ -6,6 +6,7 @@ import { createAccessText, grantLines, isOfAccess } from './access_relations.js'
 import { queryColumns } from './create_view.js'
 import { fullName, requireDatabase, type StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
+import { jobText } from './jobs.js'
 import { jsonResult } from './json_rows.js'
 import { namedCollectionText } from './named_collections.js'
 import { showCreate } from './show_create.js'
@@ -23,6 +24,8 @@ const LISTS: Record<string, { from: string; inDatabase?: true; where?: string; c
   roles: { from: 'roles' },
   current_roles: { from: 'current_roles', column: 'role_name' },
   enabled_roles: { from: 'current_roles', column: 'role_name' },
+  tasks: { from: 'tasks', inDatabase: true },
+  alerts: { from: 'alerts', inDatabase: true },
   dictionaries: { from: 'dictionaries', inDatabase: true },
   named_collections: { from: 'named_collections' },
   row_policies: { from: 'row_policies' },
@@ -85,6 +88,8 @@ export async function show(
 function createText(statement: Show, context: QueryContext, deps: StatementDeps): string {
   const name = statement.name!
   if (isOfAccess(statement.object)) return createAccessText(statement, context, deps)
+  if (statement.object === 'task' || statement.object === 'alert')
+    return jobText(statement.object, name, context, deps)
   if (statement.object === 'named_collection') return namedCollectionText(name.name, deps)
   if (statement.object === 'function') {
     const fn = deps.catalog.function(name.name)

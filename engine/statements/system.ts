@@ -4,6 +4,7 @@ import { EngineError } from '../errors.js'
 import type { StatementDeps } from './deps.js'
 import { reloadDictionary } from './dictionaries.js'
 import { notSupported } from './errors.js'
+import { systemTask } from './jobs.js'
 
 /** Commands that mean nothing here but do no harm: everything is always flushed and loaded. */
 const NO_OPERATION = new Set(['RELOAD FUNCTIONS', 'RELOAD FUNCTION', 'FLUSH LOGS', 'RELOAD CONFIG'])
@@ -20,6 +21,7 @@ export async function system(
       throw new EngineError('INCORRECT_QUERY', `${statement.target.name} is not a dictionary`)
     return reloadDictionary(dictionary, deps)
   }
+  if (statement.target && statement.command.endsWith(' TASK')) return systemTask(statement, context, deps)
   const [verb, ...words] = statement.command.split(' ')
   const what = words.join(' ')
   if (!statement.target || what !== 'MATERIALIZED VIEW') throw notSupported(`SYSTEM ${statement.command}`)

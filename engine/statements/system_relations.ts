@@ -18,6 +18,7 @@ import { STATE_DATABASE } from '../streaming/pipe.js'
 import { accessRelation } from './access_relations.js'
 import type { StatementDeps } from './deps.js'
 import { dictionaryRelationOf } from './dictionaries.js'
+import { alertsRelation, tasksRelation } from './jobs.js'
 import { jsonRelation, type RowShape } from './json_rows.js'
 import { namedCollectionRelation } from './named_collections.js'
 import { showCreate } from './show_create.js'
@@ -381,6 +382,10 @@ export async function systemRelation(
       const seen = visible(context, deps).filter((object) => object.kind === 'dictionary')
       return dictionaryRelationOf(seen, deps)
     }
+    case 'tasks':
+      return tasksRelation(context, deps)
+    case 'alerts':
+      return alertsRelation(context, deps)
     case 'named_collections':
       return namedCollectionRelation(context, deps)
     case 'dead_letters':

@@ -24,6 +24,8 @@ import { settingsOf } from './syntax.js'
 import { ViewRunner } from './view_runner.js'
 
 export type { DeadLetter, StreamingDeps } from './pipe.js'
+export { sleep } from './pump.js'
+export { intervalMs } from './syntax.js'
 
 /** Opens the tables of batch records and removes what ad-hoc queries of an earlier process left. */
 export async function createRuntime(deps: StreamingDeps): Promise<StreamingRuntime> {

@@ -62,7 +62,7 @@ describe('streams', () => {
     expect(await failure('CREATE STREAM x (k string DEFAULT nope(1))')).toMatch(/^46 /)
     expect(await failure('CREATE STREAM no_db.x (k string)')).toMatch(/^81 /)
     expect(await failure('CREATE STREAM x (k string) SETTINGS shards = 0')).toMatch(/^36 /)
-    expect(await failure('CREATE TASK tk SCHEDULE 5s TIMEOUT 2s INTO m AS SELECT 1')).toMatch(
+    expect(await failure('CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 1 TO ALL')).toMatch(
       /^48 .*not supported by the embedded engine/,
     )
     expect(await text('SHOW STREAMS')).not.toContain('x\n')
