@@ -34,7 +34,7 @@ const topic = z.strictObject({
   replicationFactor: z.int().min(1).max(9).default(1),
 })
 
-const schema = z.strictObject({
+export const configSchema = z.strictObject({
   name: z.string().min(1),
   /** Folder of the SQL files, relative to the config. */
   sql: z.string().min(1).default('sql'),
@@ -57,9 +57,9 @@ const schema = z.strictObject({
 
 export type Edition = (typeof EDITIONS)[number]
 /** What a user writes. */
-export type TpctlConfigInput = z.input<typeof schema>
+export type TpctlConfigInput = z.input<typeof configSchema>
 /** The same with all defaults filled in. */
-export type TpctlConfig = z.output<typeof schema>
+export type TpctlConfig = z.output<typeof configSchema>
 export type TargetConfig = z.output<typeof target>
 export type TopicConfig = z.output<typeof topic>
 
@@ -70,7 +70,7 @@ export function defineConfig(config: TpctlConfigInput): TpctlConfigInput {
 
 /** Where the config is wrong, in the words of the schema, or the config with all defaults. */
 export function validateConfig(value: unknown): { config: TpctlConfig } | { problems: string[] } {
-  const parsed = schema.safeParse(value)
+  const parsed = configSchema.safeParse(value)
   if (!parsed.success)
     return {
       problems: parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`),

@@ -1,6 +1,28 @@
+import { z } from 'zod'
 import { lintMarkdown } from '../bootstrap/lint/docs.js'
+import { guideMarkdown, leafCommands } from './guides/render.js'
+import { llmsText } from './llms.js'
+import { createProgram } from './program.js'
+import { testFile } from './sqltest/format.js'
 
-/** Files of the repository that are made from the code, by path. */
+/** Files of the repository that are made from the code, by path: `npm run build && npm run docs`. */
 export function generatedFiles(): Record<string, string> {
-  return { 'docs/lint.md': lintMarkdown() }
+  const program = createProgram()
+  const guides = leafCommands(program).map(({ words, command }) => [
+    `docs/commands/${words.join('-')}.md`,
+    guideMarkdown(words, command),
+  ])
+  return {
+    'docs/lint.md': lintMarkdown(),
+    'schemas/test.schema.json': json({
+      title: 'Tests of a tpctl project',
+      ...z.toJSONSchema(testFile, { io: 'input' }),
+    }),
+    'llms.txt': llmsText(program),
+    ...Object.fromEntries(guides),
+  }
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
 }

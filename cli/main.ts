@@ -1,20 +1,12 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { UserError } from '../dialect/user_error.js'
-import { COMMANDS } from './commands/index.js'
-import { addGlobalOptions } from './context.js'
 import { EXIT } from './exit.js'
 import { createOutput } from './output.js'
 import { packageVersion } from './package_root.js'
+import { createProgram } from './program.js'
 
-const program = addGlobalOptions(
-  new Command('tpctl')
-    .description('Deploy, feed, test and watch streaming SQL pipelines on Timeplus and Proton.')
-    .showHelpAfterError('(add --help for the options)')
-    .showSuggestionAfterError()
-    .exitOverride(),
-)
-for (const register of COMMANDS) register(program)
+const program = createProgram()
 // Behind a command, --version is that command's: `bootstrap --install --version 1.6.1`.
 const names = new Set(program.commands.map((command) => command.name()))
 if (!process.argv.slice(2).some((argument) => names.has(argument))) program.version(packageVersion())

@@ -1,14 +1,90 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { generatedFiles } from '../cli/generated_files.js'
+import { GUIDES } from '../cli/guides/index.js'
+import { leafCommands } from '../cli/guides/render.js'
+import { createProgram } from '../cli/program.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-it.each(Object.keys(generatedFiles()))(
-  '%s is as the code makes it (npm run build && npm run docs)',
-  (path) => {
-    expect(readFileSync(join(root, path), 'utf8')).toBe(generatedFiles()[path])
-  },
+describe('what is made from the code', () => {
+  it.each(Object.entries(generatedFiles()))(
+    '%s is up to date (npm run build && npm run docs)',
+    (path, text) => {
+      // Formatting of JSON is the formatter's.
+      if (path.endsWith('.json')) expect(JSON.parse(read(path))).toEqual(JSON.parse(text))
+      else expect(read(path)).toBe(text)
+    },
+  )
+
+  it('has no page of a command that is gone', () => {
+    const made = Object.keys(generatedFiles())
+    const there = readdirSync(join(root, 'docs/commands')).map((name) => `docs/commands/${name}`)
+    expect(there.filter((path) => !made.includes(path))).toEqual([])
+  })
+
+  it('llms.txt names only files that are there', () => {
+    const links = [...read('llms.txt').matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1]!)
+    expect(links.length).toBeGreaterThan(20)
+    expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+})
+
+/** The file of each command, by its first word. */
+const SOURCES = new Map(
+  readdirSync(join(root, 'cli/commands')).flatMap((name) => {
+    const text = read(`cli/commands/${name}`)
+    return [...text.matchAll(/(?:program|\w+)\s*\.command\('([a-z-]+)/g)].map(
+      (match) => [match[1]!, text] as const,
+    )
+  }),
 )
+
+describe('guides', () => {
+  const program = createProgram()
+  const leaves = leafCommands(program)
+
+  it('are there for every command, and for nothing else', () => {
+    expect(Object.keys(GUIDES).sort()).toEqual(leaves.map(({ words }) => words.join(' ')).sort())
+  })
+
+  it.each(leaves.map(({ words, command }) => [words.join(' '), words, command] as const))(
+    '%s: names options that exist',
+    (name, _words, command) => {
+      const { behaviour, sideEffects, recovery, exitCodes } = GUIDES[name]!
+      const known = [...command.options, ...program.options].flatMap(({ long, short }) => [long, short])
+      const text = [behaviour, sideEffects, recovery, ...Object.values(exitCodes)].join(' ')
+      // Options in `tpctl other --option` are another command's.
+      const own = text.replaceAll(/`[^`]*`/g, '')
+      for (const [option] of own.matchAll(/(?<![\w-])--[a-z][a-z-]*/g))
+        expect(known, option).toContain(option)
+      for (const [, called] of text.matchAll(/`tpctl ([a-z-]+(?: [a-z]+)?)/g))
+        expect(
+          leaves.some(
+            ({ words }) => called!.startsWith(words.join(' ')) || words.join(' ').startsWith(called!),
+          ),
+          called,
+        ).toBe(true)
+    },
+  )
+
+  it.each(leaves.map(({ words }) => [words.join(' '), words] as const))(
+    '%s: names the exit codes that its code has',
+    (name, words) => {
+      const source = SOURCES.get(words[0]!)
+      expect(source, `${words[0]} is registered in no file of cli/commands`).toBeDefined()
+      const codes = Object.keys(GUIDES[name]!.exitCodes).map(Number)
+      expect(codes).toContain(0)
+      expect(codes).toContain(2)
+      expect(codes.includes(3)).toBe(/EXIT\.changes/.test(source!))
+      // A file with several commands may hold some that need no target.
+      const needsTarget = /\b(openTarget|openProject|withPlan|withDeadLetters)\b/.test(source!)
+      if (codes.includes(4)) expect(needsTarget || /feed|Pipeline|brokers/.test(source!)).toBe(true)
+      else if (words.length === 1)
+        expect(needsTarget, 'it opens a target, which may not answer: exit code 4').toBe(false)
+    },
+  )
+})

@@ -3,6 +3,8 @@ import { registerAdopt } from './adopt.js'
 import { registerApply } from './apply.js'
 import { registerBackup, registerRestore } from './backup.js'
 import { registerBootstrap } from './bootstrap.js'
+import { registerCodegen } from './codegen.js'
+import { registerCompletion } from './completion.js'
 import { registerDemo } from './demo.js'
 import { registerDestroy } from './destroy.js'
 import { registerDlq } from './dlq.js'
@@ -10,6 +12,8 @@ import { registerDoctor } from './doctor.js'
 import { registerDown } from './down.js'
 import { registerFeedTokens } from './feed_tokens.js'
 import { registerFeedTrending } from './feed_trending.js'
+import { registerHelp } from './help.js'
+import { registerInit } from './init.js'
 import { registerLint } from './lint.js'
 import { registerLogs } from './logs.js'
 import { registerPause, registerResume } from './pause.js'
@@ -27,6 +31,7 @@ import { registerUp } from './up.js'
 /** In the order in which help shows them. */
 export const COMMANDS: ((program: Command) => void)[] = [
   registerDemo,
+  registerInit,
   registerUp,
   registerDown,
   registerStatus,
@@ -52,4 +57,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerLint,
   registerTest,
   registerSmoke,
+  registerCodegen,
+  registerCompletion,
+  registerHelp,
 ]

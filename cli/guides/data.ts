@@ -1,0 +1,68 @@
+import { type Guides, UNREACHABLE, WRONG_USAGE } from './guide.js'
+
+export const DATA_GUIDES: Guides = {
+  'feed-tokens': {
+    behaviour:
+      'Reads a token list from Jupiter, a URL or a file, in any of its shapes, compares it with what the stream holds, and writes what is new or changed. With --full, tokens that are missing have left the list. --watch repeats it.',
+    sideEffects:
+      'Rows in the raw stream of the list. Records that are refused go to .tpctl/rejects, each with its line and reason.',
+    recovery:
+      'Run it again at any time: newer rows win, unchanged ones are not written. Ctrl-C finishes the batch in flight.',
+    exitCodes: { 0: 'the list is in', 1: 'the source or the target failed', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  'feed-trending': {
+    behaviour:
+      'Sends scans of trending tokens to the topic: asks every five minutes, or replays recorded ones, as fast as they came or faster.',
+    sideEffects: 'Messages in the topic, keyed by address.',
+    recovery:
+      'Ctrl-C finishes the scan in flight. A replay that is repeated sends its messages again: a topic is a log and keeps both.',
+    exitCodes: { 0: 'sent', 1: 'the source or the broker failed', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  'dlq list': {
+    behaviour:
+      'Counts the messages and rows that the pipeline refused, by source, with the newest error of each.',
+    sideEffects: 'Nothing.',
+    recovery: '`tpctl dlq show` has the texts; correct what sent them, then `tpctl dlq replay`.',
+    exitCodes: { 0: 'shown', 1: 'the target keeps none, or refused', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  'dlq show': {
+    behaviour: 'Prints dead letters, oldest first, each with topic, partition, offset, error and text.',
+    sideEffects: 'Nothing.',
+    recovery: 'Narrow it down with --source, --topic, --partition and --offset.',
+    exitCodes: { 0: 'shown', 1: 'the target keeps none, or refused', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  'dlq replay': {
+    behaviour:
+      'Sends the chosen dead letters to their topic once more, or inserts them into a stream as JSON with --into, and takes away those that got through.',
+    sideEffects: 'New messages or rows; dead letters fewer by what got through.',
+    recovery:
+      'What is refused again stays a dead letter. Stopped half-way, run it again: what is through is gone from the list.',
+    exitCodes: { 0: 'all got through', 1: 'some were refused again', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  'dlq drop': {
+    behaviour: 'Takes the chosen dead letters away.',
+    sideEffects:
+      'Their texts are gone for good; the messages stay in their topic as long as that keeps them.',
+    recovery: 'None: look with `tpctl dlq show` first.',
+    exitCodes: { 0: 'taken away', 1: 'the target refused', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  pause: {
+    behaviour:
+      'Stops materialized views where they are, all of the project or those that are named. They keep their state.',
+    sideEffects:
+      'Their targets get no new rows until `tpctl resume`. Sources keep what is to be read, as long as their retention lasts.',
+    recovery: '`tpctl resume` lets them go on; they miss nothing.',
+    exitCodes: { 0: 'paused', 1: 'a view is unknown, or the edition cannot', 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
+  resume: {
+    behaviour: 'Lets paused materialized views go on where they stopped.',
+    sideEffects: 'They work through what came in meanwhile.',
+    recovery: '`tpctl status` shows their lag going down.',
+    exitCodes: {
+      0: 'running',
+      1: 'a view is unknown, or the edition cannot',
+      2: WRONG_USAGE,
+      4: UNREACHABLE,
+    },
+  },
+}
