@@ -256,8 +256,10 @@ export interface StreamStore {
   delete(stream: StreamObject, whereSql: string): Promise<void>
   /** Rows with `from < _tp_sn <= to`, all versions and deltas, with `_tp_sn`, `_tp_shard`, `_tp_append_time` addressable. */
   slice(stream: StreamObject, from: number, to: number, shape?: SliceShape): Relation
-  /** What `table(s)` reads: all rows of an append stream, the compacted rows of a keyed one. */
+  /** All rows of an append stream, the compacted rows of a keyed one. */
   current(stream: StreamObject): Relation
+  /** The same as `table(s)` shows it: users count sequence numbers from 0. */
+  shown(stream: StreamObject): Relation
   /**
    * Last sequence numbers of the appends that brought rows after `sn`, in order; undefined where some are no
    * longer known (only the latest are, and none from before the process).

@@ -97,7 +97,7 @@ export class SeenBefore {
 
   query(relation: string, where: string | undefined): string {
     const sn = this.#rows.get(relation)
-    const since = sn === undefined || sn === '0' ? undefined : `_tp_sn > ${sn}`
+    const since = sn === undefined ? undefined : `_tp_sn > ${sn}`
     const conditions = [since, where && `(${where})`].filter((condition) => condition !== undefined)
     return `SELECT * FROM \`${relation}\`${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`
   }

@@ -177,10 +177,10 @@ export class Site {
       .map(({ view, error }) => ({ ...errorOf(this.plain(error)), view }))
   }
 
-  /** Number of the last row of a stream. */
+  /** Number of the last row of a stream, which counts from 0; -1 where there is none. */
   async lastSn(stream: string): Promise<string> {
     const { rows } = await this.ask(`SELECT max(_tp_sn) AS sn, count() AS n FROM table(\`${stream}\`)`)
-    return String(rows[0]?.n) === '0' ? '0' : String(rows[0]!.sn)
+    return String(rows[0]?.n) === '0' ? '-1' : String(rows[0]!.sn)
   }
 
   release(): Promise<void> {

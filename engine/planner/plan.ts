@@ -200,7 +200,7 @@ class BoundedPlanner {
     const object = catalog.require(leaf.name, this.#context.database)
     switch (object.kind) {
       case 'stream': {
-        const relation = store.current(object)
+        const relation = store.shown(object)
         this.#ordered.add(relation.sql)
         return relation
       }

@@ -22,6 +22,7 @@ import {
   historyTable,
   isKeyed,
   physicalColumns,
+  SHOWN_SN,
   STORE_DATABASE,
   writableColumns,
 } from './tables.js'
@@ -189,13 +190,17 @@ class ChdbStreamStore implements OpenStreamStore {
   }
 
   current(stream: StreamObject): Relation {
-    const columns = addressableColumns(stream).map(id).join(', ')
-    return {
-      sql: isKeyed(stream)
-        ? `(SELECT ${columns} FROM ${currentTable(stream)} FINAL)`
-        : `(SELECT ${columns} FROM ${historyTable(stream)})`,
-      columns: asteriskColumns(stream),
-    }
+    return this.#current(stream, addressableColumns(stream).map(id))
+  }
+
+  shown(stream: StreamObject): Relation {
+    const columns = addressableColumns(stream).map((name) => (name === '_tp_sn' ? SHOWN_SN : id(name)))
+    return this.#current(stream, columns)
+  }
+
+  #current(stream: StreamObject, columns: string[]): Relation {
+    const from = isKeyed(stream) ? `${currentTable(stream)} AS __t FINAL` : `${historyTable(stream)} AS __t`
+    return { sql: `(SELECT ${columns.join(', ')} FROM ${from})`, columns: asteriskColumns(stream) }
   }
 
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined {

@@ -110,6 +110,9 @@ export function physicalColumns(stream: StreamObject): string[] {
   ]
 }
 
+/** A stored row's sequence number as users see it, where the table is `__t`. */
+export const SHOWN_SN = 'toInt64(__t._tp_sn) - 1 AS _tp_sn'
+
 /** Every column that a query may name. */
 export function addressableColumns(stream: StreamObject): string[] {
   return [

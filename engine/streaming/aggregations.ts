@@ -10,6 +10,7 @@ import { type EmitPolicy, emitPolicy } from './emit.js'
 import type { JoinInput } from './enrich_join.js'
 import { GlobalAggregate } from './global_aggregate.js'
 import { Keep } from './keep.js'
+import { looksBack } from './look_back.js'
 import { DELTA, type Operator, type Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import type { Place } from './place.js'
@@ -37,6 +38,9 @@ export class Aggregations {
 
   async build(written: Select, input: JoinInput, outer: Place): Promise<Operator> {
     const { source } = input
+    if (written.partitionBy && looksBack(written)) {
+      throw unsupported('An aggregation over a partition next to a function of its earlier rows')
+    }
     const below = groupsByWindow(written) ? windowBelow(source) : directWindow(source)
     const assign = below instanceof WindowAssign ? below : undefined
     const session = below instanceof SessionAssign ? below : undefined

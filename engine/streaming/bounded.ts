@@ -34,7 +34,7 @@ export async function boundedLeaf(
 async function currentRows(object: Readable, pipe: Pipe): Promise<Relation> {
   switch (object.kind) {
     case 'stream':
-      return pipe.deps.store.current(object)
+      return pipe.deps.store.shown(object)
     case 'external_stream':
     case 'random_stream': {
       const snapshot = await pipe.deps.external.snapshot(object, { settings: pipe.context.settings })

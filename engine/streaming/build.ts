@@ -26,6 +26,7 @@ import { DELTA, type Operator, type Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import type { Place } from './place.js'
 import { Project } from './project.js'
+import { Replay, refusedReplay } from './replay.js'
 import { isKeyed, Scan } from './scan.js'
 import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
 import { mentions, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
@@ -227,9 +228,17 @@ class Builder {
     let scan: Scan
     if (object.kind === 'stream') {
       const { start, filter } = await startOf(this.pipe, object, place.time, settings)
-      const deletions = place.tracks && isKeyed(object) && object.mode !== 'changelog_kv'
-      scan = new Scan(this.pipe, id, object, start, table.name.name, { filter, deletions })
+      const replay = Replay.of(this.pipe, object, settings)
+      const filters = [filter, replay?.filter].filter((condition) => condition !== undefined)
+      scan = new Scan(this.pipe, id, object, start, table.name.name, {
+        replay,
+        ...(filters.length === 0 ? {} : { filter: filters.map((one) => `(${one})`).join(' AND ') }),
+        deletions: place.tracks && isKeyed(object) && object.mode !== 'changelog_kv',
+      })
+      // What is replayed is news.
+      if (!replay) scan.past = scan.available
     } else if (object.kind === 'external_stream' || object.kind === 'random_stream') {
+      if (Number(settings.replay_speed ?? 0) > 0) throw refusedReplay()
       const inbox = this.pipe.dry
         ? emptyInbox(object)
         : await external.attach(object, {
@@ -245,7 +254,6 @@ class Builder {
       throw unsupported(`Reading ${table.name.name} in a streaming query`)
     }
     this.scans.push(scan)
-    if (object.kind === 'stream') scan.past = scan.available
     return scan.options.deletions ? this.#tracked(scan, place) : scan
   }
 

@@ -7,6 +7,8 @@ export interface Range {
   to: number
   /** Read from the current rows of a keyed stream, not from its history. */
   snapshot?: boolean
+  /** Of a replay: the time of the rows, and when they were due. In ms. */
+  replayed?: { time: number; due: number }
 }
 
 /**

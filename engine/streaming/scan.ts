@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { Column, Inbox, OutputColumn, Relation, StreamObject } from '../contracts.js'
+import { SHOWN_SN } from '../storage/tables.js'
 import { VIRTUAL_COLUMNS } from './bounded.js'
 import {
   type Batch,
@@ -12,6 +13,7 @@ import {
   type Semantic,
 } from './operator.js'
 import type { Pipe } from './pipe.js'
+import type { Replay } from './replay.js'
 
 /** Rows of a snapshot that one batch takes at most. */
 const SNAPSHOT_ROWS = 100_000
@@ -35,6 +37,8 @@ export interface ScanOptions {
   filter?: string
   /** Deletions of keys are shown too, with `_tp_delta` -1 although the stream has no such column. */
   deletions?: boolean
+  /** How the past is read. */
+  replay?: Replay
 }
 
 /** Rows that an inbox may keep behind what is processed. */
@@ -57,6 +61,8 @@ export class Scan implements Operator {
   #snapshotUntil: number
   #filter: string | undefined
   #trimmed = 0
+  /** When the next rows of a replay come. */
+  #due: number | undefined
   /** The batch that is run again read an inbox that is gone. */
   #lost = false
 
@@ -101,8 +107,9 @@ export class Scan implements Operator {
 
   /** Nothing will ever come any more. */
   get ended(): boolean {
-    const { total } = this.options.inbox ?? {}
-    return total !== undefined && this.position >= total
+    const { inbox, replay } = this.options
+    if (replay) return replay.ends && this.position >= replay.until
+    return inbox?.total !== undefined && this.position >= inbox.total
   }
 
   /** The `seek_to` with which another query goes on behind the last batch; undefined within a snapshot. */
@@ -117,6 +124,10 @@ export class Scan implements Operator {
    */
   async cut(limit: number, byAppend = false): Promise<Range | undefined> {
     const from = this.position
+    const { replay } = this.options
+    this.#due = undefined
+    if (replay && from < replay.until) return this.#replayed(replay, limit)
+    if (this.ended) return undefined
     if (from < this.#snapshotUntil) {
       const current = this.pipe.deps.store.current(this.stream)
       const rows = Math.max(limit, SNAPSHOT_ROWS)
@@ -134,6 +145,24 @@ export class Scan implements Operator {
     return to > from ? { from, to } : undefined
   }
 
+  async #replayed(replay: Replay, limit: number): Promise<Range | undefined> {
+    const from = this.position
+    const { to, time, due } = (await replay.next(from))!
+    if (due > this.pipe.clock.now()) {
+      this.#due = due
+      return undefined
+    }
+    return {
+      from,
+      to: Math.min(to, from + limit),
+      ...(time === undefined ? {} : { replayed: { time, due } }),
+    }
+  }
+
+  deadline(): number | undefined {
+    return this.#due
+  }
+
   async step(batch: Batch, wanted?: ReadonlySet<string>): Promise<Delta | undefined> {
     const range = batch.ranges[this.id]
     return range && !this.#lost ? this.#relation(range, wanted) : undefined
@@ -149,6 +178,7 @@ export class Scan implements Operator {
   advance(batch: Batch): void {
     const range = batch.ranges[this.id]
     if (range && !this.#lost) this.position = range.to
+    if (range?.replayed) this.options.replay?.passed(range.replayed.time, range.replayed.due)
     this.#lost = false
   }
 
@@ -158,6 +188,7 @@ export class Scan implements Operator {
       past: this.past,
       snapshotUntil: this.#snapshotUntil,
       filter: this.#filter,
+      ...(this.options.replay ? { replay: this.options.replay.save() } : {}),
       inbox: this.options.inbox && this.stream.id,
     }
   }
@@ -165,6 +196,7 @@ export class Scan implements Operator {
   load(state: SavedState): void {
     this.position = state.position as number
     this.past = (state.past as number | undefined) ?? 0
+    this.options.replay?.load(state.replay as SavedState | undefined)
     this.#snapshotUntil = state.snapshotUntil as number
     this.#filter = state.filter as string | undefined
     // Random rows do not outlive their process: the positions were another inbox's.
@@ -204,18 +236,26 @@ export class Scan implements Operator {
     const where = hides && !this.options.deletions ? ['_tp_delta > 0'] : []
     if (this.#filter !== undefined) where.push(`(${this.#filter})`)
     const isWanted = (name: string) => wanted === undefined || name === '_tp_sn' || wanted.has(name)
-    const names = [...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
+    const names = [
+      ...new Set([...this.stream.columns.map((c) => c.name), ...VIRTUAL_COLUMNS, '_tp_process_time']),
+    ]
     if (isKeyed(this.stream) && !hasDelta(this.stream)) names.push(DELTA.name)
-    const show = names.filter(isWanted).map(quoteIdentifier)
-    if (isWanted('_tp_process_time')) show.push("now64(3, 'UTC') AS _tp_process_time")
+    const show = names.filter(isWanted).map((name) => SHOWN[name] ?? quoteIdentifier(name))
     if (!range.snapshot) return store.slice(this.stream, range.from, range.to, { show, where, ordered })
-    where.push(`_tp_sn > ${range.from}`, `_tp_sn <= ${range.to}`)
+    where.push(`__t._tp_sn > ${range.from}`, `__t._tp_sn <= ${range.to}`)
     const current = store.current(this.stream)
     return {
-      sql: `(SELECT ${show.join(', ')} FROM ${current.sql} WHERE ${where.join(' AND ')}${ordered ? ' ORDER BY _tp_sn' : ''})`,
+      sql: `(SELECT ${show.join(', ')} FROM ${current.sql} AS __t WHERE ${where.join(' AND ')}${ordered ? ' ORDER BY __t._tp_sn' : ''})`,
       columns: current.columns,
     }
   }
+}
+
+/** How virtual columns are shown: times as milliseconds, numbers from 0 (Proton's SourceColumnsDescription). */
+const SHOWN: Record<string, string> = {
+  _tp_sn: SHOWN_SN,
+  _tp_append_time: 'toUnixTimestamp64Milli(__t._tp_append_time) AS _tp_append_time',
+  _tp_process_time: "toUnixTimestamp64Milli(now64(3, 'UTC')) AS _tp_process_time",
 }
 
 /** Streams whose rows replace older rows of the same key. */

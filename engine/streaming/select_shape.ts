@@ -11,7 +11,8 @@ import { columnsOf } from './syntax.js'
  */
 export function withoutOver(select: Select, env: TranslateEnv): Select {
   const isAggregate = (name: string) => isAggregateFunction(name) || env.lookup(name)?.kind === 'aggregate'
-  let keys: Expr[] | undefined
+  // With PARTITION BY of the SELECT every aggregate is one over it.
+  let keys = select.partitionBy
   let plain = false
   const rewrite = {
     expr: (expr: Expr): Expr | undefined => {
@@ -25,7 +26,7 @@ export function withoutOver(select: Select, env: TranslateEnv): Select {
       if (keys && over.partitionBy.map(fingerprint).join() !== keys.map(fingerprint).join()) {
         throw unsupported('Different PARTITION BY in one streaming query')
       }
-      keys = over.partitionBy
+      keys ??= over.partitionBy
       return { ...call, args: call.args.map((arg) => rewriteExpr(arg, rewrite)) }
     },
   }
@@ -36,7 +37,8 @@ export function withoutOver(select: Select, env: TranslateEnv): Select {
       : rewritten
   })
   if (!keys) return select
-  if (plain) throw unsupported('Aggregates with and without OVER in one streaming query')
+  if (plain && !select.partitionBy)
+    throw unsupported('Aggregates with and without OVER in one streaming query')
   return { ...select, columns, partitionBy: keys }
 }
 

@@ -1,8 +1,9 @@
 import type { Expr } from '../../dialect/ast.js'
-import { quoteString } from '../chdb/pool.js'
+import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { translateExpr } from '../planner/index.js'
+import { SHOWN_SN } from '../storage/tables.js'
 import type { Pipe } from './pipe.js'
 import { isKeyed, type Start } from './scan.js'
 import { columnsOf } from './syntax.js'
@@ -76,9 +77,10 @@ export async function startOf(
 /** Just before the first stored row that passes; at the end where none does. */
 async function firstMatching(pipe: Pipe, stream: StreamObject, filter: string): Promise<Start> {
   const last = pipe.deps.store.lastSn(stream)
-  const rows = pipe.deps.store.slice(stream, 0, last).sql
+  const names = [...stream.columns.map((column) => column.name), '_tp_shard', '_tp_append_time']
+  const show = [...names.map(quoteIdentifier), SHOWN_SN, '__t._tp_sn AS __tp_stored']
   const [row] = await pipe.deps.chdb.rows<[string, string]>(
-    `SELECT count(), min(_tp_sn) FROM ${rows} WHERE ${filter}`,
+    `SELECT count(), min(__tp_stored) FROM ${pipe.deps.store.slice(stream, 0, last, { show }).sql} WHERE ${filter}`,
   )
   return { kind: 'after', sn: Number(row![0]) === 0 ? last : Number(row![1]) - 1 }
 }

@@ -79,7 +79,7 @@ describe.skipIf(recorded.length === 0)(
           },
         } as unknown as Catalog,
         store: {
-          current: () => ({ sql: 'default.t1', columns: ['i', 's', 'd', '_tp_time'] }),
+          shown: () => ({ sql: 'default.t1', columns: ['i', 's', 'd', '_tp_time'] }),
         } as unknown as StreamStore,
         external: {} as ExternalSources,
         udfs: { lookup: () => undefined } as unknown as UdfRegistry,

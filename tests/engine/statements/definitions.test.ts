@@ -102,7 +102,7 @@ describe('streams', () => {
     expect(await failure('SELECT i FROM table(rn)')).toMatch(/^60 /)
     await engine.run('TRUNCATE STREAM rn2')
     await engine.run('INSERT INTO rn2 (i) VALUES (2)')
-    expect(await engine.rows('SELECT i, _tp_sn FROM table(rn2)')).toEqual([{ i: 2, _tp_sn: '2' }])
+    expect(await engine.rows('SELECT i, _tp_sn FROM table(rn2)')).toEqual([{ i: 2, _tp_sn: '1' }])
   })
 
   it('EXISTS and SHOW with LIKE, WHERE, FROM', async () => {

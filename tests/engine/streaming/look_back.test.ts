@@ -134,6 +134,20 @@ describe('aggregates over a partition', () => {
     await tail.stop()
   })
 
+  it('may be written with OVER, without, and with both where the SELECT is partitioned', async () => {
+    const s = await stream()
+    const tail = await bench.query(
+      `SELECT k, count(), sum(v) OVER (PARTITION BY k) FROM ${s} PARTITION BY k EMIT ON UPDATE`,
+    )
+    await bench.insert(s, [{ k: 'a', v: 3 }])
+    expect(await tail.take(1)).toEqual([['a', '1', '3']])
+    await tail.stop()
+    const fails = (columns: string) =>
+      expect(bench.query(`SELECT ${columns} FROM ${s} PARTITION BY k`)).rejects.toMatchObject({ code: 48 })
+    await fails('sum(v) OVER (PARTITION BY v)')
+    await fails('k, lag(v), max(v)')
+  })
+
   it('speak when their substream has something new', async () => {
     const s = await stream()
     const tail = await bench.query(`SELECT k, sum(v) FROM ${s} PARTITION BY k EMIT PERIODIC 100ms`)
