@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { UserError } from '../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../driver/index.js'
 import { kindWords } from './kinds.js'
-import { LedgerWriter } from './ledger.js'
+import { type LedgerContent, LedgerWriter } from './ledger.js'
 import { assertReachable } from './live.js'
 import type { Change, Operation, Plan } from './model.js'
 import { endHandover, startView, stopView } from './replace/handover.js'
+import type { DeploymentNote, NotedChange } from './replace/note.js'
 import { performTask } from './replace/perform.js'
 import { definitionOf, entryOf, recordShown, run, type Site, waitUntilGone } from './site.js'
 
@@ -90,6 +91,8 @@ export async function applyPlan(
     options,
     onEvent,
   }
+  const note = deploymentNote(plan, ledger.content, deployment)
+  await ledger.note(note, deployment)
   onEvent({ type: 'start', deployment, total })
   for (const [position, operation] of plan.operations.entries()) {
     signal?.throwIfAborted()
@@ -105,8 +108,23 @@ export async function applyPlan(
     done[type]++
     onEvent({ type: 'done', index, total, operation: type, name, kind, ms: performance.now() - from })
   }
+  await ledger.note({ ...note, phase: 'done' }, deployment)
   await ledger.visible(signal)
   return { deployment, done, ms: performance.now() - started }
+}
+
+/** What is about to change, with what was before. An apply that was interrupted is part of this one. */
+function deploymentNote(plan: Plan, { ledger, deployment }: LedgerContent, id: string): DeploymentNote {
+  const changes = new Map<string, NotedChange>()
+  if (deployment?.phase === 'running')
+    for (const change of deployment.changes) changes.set(change.key, change)
+  for (const { key, name, kind, action } of plan.changes) {
+    if (action === 'unchanged' || changes.has(key)) continue
+    const entry = ledger.get(key)
+    const before = entry && { sql: entry.sql, hash: entry.sqlHash, secretsHash: entry.secretsHash }
+    changes.set(key, { key, name, kind, ...(before ? { before } : {}) })
+  }
+  return { what: 'deployment', phase: 'running', id, changes: [...changes.values()] }
 }
 
 async function perform(operation: Operation, site: Site): Promise<void> {

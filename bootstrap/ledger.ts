@@ -1,6 +1,13 @@
 import { type ProtonClient, quoteString } from '../driver/index.js'
 import type { DeployedKind, LedgerEntry, ObjectKey } from './model.js'
-import { type HandoverNote, isNoteKey, type Note, noteKey, type RebuildNote } from './replace/note.js'
+import {
+  type DeploymentNote,
+  type HandoverNote,
+  isNoteKey,
+  type Note,
+  noteKey,
+  type RebuildNote,
+} from './replace/note.js'
 import { until } from './until.js'
 
 export const LEDGER = 'tpctl_ledger'
@@ -74,6 +81,7 @@ export interface LedgerContent {
   ledger: Map<ObjectKey, LedgerEntry>
   handovers: Map<string, HandoverNote>
   rebuild?: RebuildNote
+  deployment?: DeploymentNote
 }
 
 export async function readLedger(client: ProtonClient, signal?: AbortSignal): Promise<LedgerContent> {
@@ -88,10 +96,15 @@ function contentOf(rows: Awaited<ReturnType<typeof readAll>>): LedgerContent {
       continue
     }
     const note = JSON.parse(entry.sql) as Note
-    if (note.what === 'handover') content.handovers.set(note.view, note)
-    else content.rebuild = note
+    remember(content, note)
   }
   return content
+}
+
+function remember(content: LedgerContent, note: Note): void {
+  if (note.what === 'handover') content.handovers.set(note.view, note)
+  else if (note.what === 'rebuild') content.rebuild = note
+  else content.deployment = note
 }
 
 type Row = Record<
@@ -164,11 +177,10 @@ export class LedgerWriter {
   }
 
   async note(note: Note, deployment: string): Promise<void> {
-    if (note.what === 'handover') this.content.handovers.set(note.view, note)
-    else this.content.rebuild = note
+    remember(this.content, note)
     await this.write({
       key: noteKey(note),
-      name: note.what === 'rebuild' ? '' : note.view,
+      name: note.what === 'handover' ? note.view : '',
       // It is no object: readers of the ledger tell it by its key.
       kind: 'materialized_view',
       action: note.phase,

@@ -2,8 +2,9 @@ import type { ObjectKind } from '../dialect/index.js'
 import { UserError } from '../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../driver/index.js'
 import { traitsOf } from './kinds.js'
-import { LEDGER, readLedger } from './ledger.js'
+import { LEDGER, type LedgerContent, readLedger } from './ledger.js'
 import type { Live, LiveObject, ObjectKey } from './model.js'
+import { leftovers } from './replace/interruption.js'
 import { shownFunctions, shownObject } from './shown.js'
 
 /**
@@ -18,7 +19,7 @@ export async function readLive(
 ): Promise<Live> {
   await assertReachable(client, signal)
   const relations = await listRelations(client, signal)
-  const { ledger, handovers, rebuild } = relations.has(LEDGER)
+  const { ledger, ...notes }: LedgerContent = relations.has(LEDGER)
     ? await readLedger(client, signal)
     : { ledger: new Map(), handovers: new Map() }
   const wanted = new Map<ObjectKey, Pick<LiveObject, 'key' | 'name' | 'kind'>>(ledger)
@@ -32,7 +33,13 @@ export async function readLive(
     const shown = kind === 'function' ? functions.get(name) : await shownObject(client, kind, name, signal)
     if (shown) objects.set(key, { key, name, kind, ...shown })
   }
-  return { objects, ledger, relations: new Set(relations.keys()), handovers, ...(rebuild ? { rebuild } : {}) }
+  return { objects, ledger, relations: new Set(relations.keys()), ...notes }
+}
+
+/** What earlier applies left half done or keep, in words. */
+export async function readLeftovers(client: ProtonClient, signal?: AbortSignal): Promise<string[]> {
+  const relations = new Set((await listRelations(client, signal)).keys())
+  return relations.has(LEDGER) ? leftovers({ ...(await readLedger(client, signal)), relations }) : []
 }
 
 /** @throws UserError TARGET_UNREACHABLE */

@@ -1,7 +1,7 @@
 import type { Statement } from '../dialect/index.js'
 import type { Edition, TopicConfig } from './config.js'
 import type { DeployedKind, ObjectKey } from './kinds.js'
-import type { HandoverNote, RebuildNote } from './replace/note.js'
+import type { DeploymentNote, HandoverNote, RebuildNote } from './replace/note.js'
 import type { ReplaceTask } from './replace/task.js'
 import type { Way } from './replace/way.js'
 
@@ -86,6 +86,8 @@ export interface Live {
   handovers: ReadonlyMap<string, HandoverNote>
   /** The last time that new versions were made beside old ones. */
   rebuild?: RebuildNote
+  /** What the last apply changed. */
+  deployment?: DeploymentNote
 }
 
 /** `safe`: nothing is lost. `rebuilds`: a view or an alert starts over and loses its state. `destructive`: stored rows are lost. */

@@ -1,4 +1,3 @@
-import { traitsOf } from './kinds.js'
 import type { Change, CompiledObject, Deployment, LedgerEntry, Live, ObjectKey, Plan } from './model.js'
 import { judge } from './plan/judge.js'
 import { keysOf, operationsOf } from './plan/operations.js'
@@ -22,8 +21,8 @@ export function planDeployment(deployment: Deployment, given: Live, now = Date.n
 
   const gone = [...live.ledger.values()].filter((entry) => !verdicts.has(entry.key))
   const steps = operationsOf(deployment, live, verdicts, gone, carried)
-  const drops = steps.some(({ type, kind }) => type === 'drop' && traitsOf(kind).relation)
-  const { first, notices } = cleanup(deployment, live, carried, drops, now)
+  const dropped = new Set(steps.filter(({ type }) => type === 'drop').map(({ name }) => name))
+  const { first, notices } = cleanup(deployment, live, carried, dropped, now)
   const operations = [...first.map(cleanupOperation), ...steps]
   const stepsOf = (key: ObjectKey) =>
     operations.flatMap((step, at) => (keysOf(step).includes(key) ? [at + 1] : []))

@@ -24,6 +24,8 @@ export interface Planned {
 export interface PlanningOptions extends TargetOptions {
   /** Before the target is looked at. */
   prepare?(project: Project, deployment: Deployment): Promise<void>
+  /** What is to be deployed instead of the project. */
+  instead?(project: Deployment, live: Live): Deployment
 }
 
 /** Opens the project, plans, hands both to `body`, and closes the connection. */
@@ -34,10 +36,11 @@ export async function withPlan<T>(
 ): Promise<T> {
   const { project, client } = await openProject(context, options)
   try {
-    const deployment = compile(project)
-    await options.prepare?.(project, deployment)
+    const compiled = compile(project)
+    await options.prepare?.(project, compiled)
     const planned = async (): Promise<Planned> => {
-      const live = await readLive(client, deployment.objects, context.signal)
+      const live = await readLive(client, compiled.objects, context.signal)
+      const deployment = options.instead?.(compiled, live) ?? compiled
       const bare = planDeployment(deployment, live)
       const plan = await withCosts(bare, deployment, live, client, context.signal)
       const document = planDocument(plan, deployment, live, project.target.name)

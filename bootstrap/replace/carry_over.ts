@@ -1,4 +1,4 @@
-import type { CreateMaterializedView } from '../../dialect/index.js'
+import { type CreateMaterializedView, dependencies } from '../../dialect/index.js'
 import { dependents } from '../graph.js'
 import { riskOfDrop } from '../means.js'
 import type { CompiledObject, Deployment, Live, ObjectKey } from '../model.js'
@@ -318,6 +318,7 @@ class Carrier {
       task: 'rebuild',
       back: this.#isBack(inside),
       members: inside.map((object) => this.#member(object, names, targets)),
+      reads: [...new Set(inside.flatMap(({ key }) => this.#namedBefore(key)))],
       writers: outside
         .filter(({ statement }) => statement.into && this.#copied.has(statement.into.name))
         .map(({ name }) => name),
@@ -381,6 +382,11 @@ class Carrier {
       ...columns(this.#world.after(key)).filter((name) => old.has(name) && name !== '_tp_time'),
       '_tp_time',
     ]
+  }
+
+  #namedBefore(key: ObjectKey): string[] {
+    const before = this.#world.before(key)
+    return before ? dependencies(before).map(({ name }) => name) : []
   }
 
   #isBack(inside: CompiledObject[]): boolean {

@@ -1,7 +1,7 @@
 import type { Deployment, LedgerEntry, Live, ObjectKey, Operation } from '../model.js'
 import type { Verdict } from '../plan/verdict.js'
 import type { CarriedOver } from './carry_over.js'
-import { isAbout, isOpen, isSwitched, type RebuildNote } from './note.js'
+import { isAbout, isOpen, isSwitched } from './note.js'
 import type { CleanupTask, Reader } from './task.js'
 
 /**
@@ -43,7 +43,7 @@ export function cleanup(
   deployment: Deployment,
   live: Live,
   { task: next, scans }: CarriedOver,
-  dropsRelations: boolean,
+  dropped: ReadonlySet<string>,
   now: number,
 ): Cleanup {
   const note = live.rebuild
@@ -76,7 +76,7 @@ export function cleanup(
           ],
         }
   }
-  const inTheWay = dropsRelations || (next !== undefined && !next.back)
+  const inTheWay = (next !== undefined && !next.back) || note.reads.some((name) => dropped.has(name))
   if (note.phase === 'kept' && (inTheWay || note.keptUntil <= now))
     return { first: [task('sweep')], notices: [] }
   return { first: [], notices: [] }
@@ -120,8 +120,31 @@ export function cleanupOperation(task: CleanupTask): Operation {
   return { key, name, kind, type: 'replace', statements: [], task }
 }
 
-/** For people: what is kept, and until when. */
-export function keptVersions(note: RebuildNote | undefined): { names: string[]; until: Date } | undefined {
-  if (note?.phase !== 'kept') return undefined
-  return { names: note.members.map(({ name }) => name), until: new Date(note.keptUntil) }
+/** What earlier applies left in the target, for people who look at it. */
+export function leftovers({
+  rebuild,
+  handovers,
+  deployment,
+  relations,
+}: Pick<Live, 'rebuild' | 'handovers' | 'deployment' | 'relations'>): string[] {
+  const said: string[] = []
+  const onwards = '`tpctl bootstrap` goes on with it, `tpctl rollback` undoes it.'
+  if (deployment?.phase === 'running') said.push(`The last apply did not come to its end: ${onwards}`)
+  for (const note of handovers.values())
+    if (isOpen(note))
+      said.push(
+        relations.has(note.view)
+          ? `${note.view} is paused, to be handed over.`
+          : `${note.view} was dropped, and the view that goes on where it stopped is not there yet.`,
+      )
+  if (!rebuild) return said
+  const names = rebuild.members.map(({ name }) => name).join(', ')
+  if (isSwitched(rebuild, relations))
+    said.push(`New versions of ${names} took over, and are not settled yet.`)
+  else if (isOpen(rebuild)) said.push(`New versions of ${names} are being made beside the old ones.`)
+  else if (rebuild.phase === 'kept')
+    said.push(
+      `Former versions of ${names} are kept for \`tpctl rollback\` until ${new Date(rebuild.keptUntil).toISOString()}.`,
+    )
+  return said
 }

@@ -5,7 +5,7 @@ import type { DeployedKind, ObjectKey } from '../kinds.js'
  * What is written down, beside the ledger's entries, about work that takes several steps: enough to go on with it
  * or to undo it from any point.
  */
-export type Note = HandoverNote | RebuildNote
+export type Note = HandoverNote | RebuildNote | DeploymentNote
 
 /** `seek_to` by source. */
 export type Positions = Record<string, string>
@@ -35,6 +35,8 @@ export interface RebuildNote {
   copied: Record<string, number>
   /** Views that read a copied stream row by row and were dropped: where they go on in the old one and in the new one. */
   readers: { view: string; old: Positions; next: Positions }[]
+  /** What the old versions name, and so keep from being dropped. */
+  reads: string[]
   /** Milliseconds since 1970; 0 as long as nothing is kept. */
   keptUntil: number
 }
@@ -53,11 +55,30 @@ export interface NotedMember {
   copied: boolean
 }
 
-export const REBUILD = '@rebuild'
+/** What the last apply changed: what `rollback` undoes. */
+export interface DeploymentNote {
+  what: 'deployment'
+  /** `running`, and no apply runs: it was interrupted, and the next one continues it. */
+  phase: 'running' | 'done'
+  id: string
+  changes: NotedChange[]
+}
+
+export interface NotedChange {
+  key: ObjectKey
+  name: string
+  kind: DeployedKind
+  /** What was applied before, secrets hidden; nothing for what was not there. */
+  before?: { sql: string; hash: string; secretsHash: string }
+}
+
+const REBUILD = '@rebuild'
+const DEPLOYMENT = '@deployment'
 const HANDOVER = '@handover/'
 
 export function noteKey(note: Note): string {
-  return note.what === 'rebuild' ? REBUILD : `${HANDOVER}${note.view}`
+  if (note.what === 'handover') return `${HANDOVER}${note.view}`
+  return note.what === 'rebuild' ? REBUILD : DEPLOYMENT
 }
 
 export function isNoteKey(key: string): boolean {
@@ -87,7 +108,7 @@ export function isSwitched(note: RebuildNote, relations: ReadonlySet<string>): b
   )
 }
 
-export function isOpen(note: Note | undefined): boolean {
+export function isOpen(note: HandoverNote | RebuildNote | undefined): boolean {
   if (!note) return false
   return note.what === 'handover'
     ? note.phase === 'stopping' || note.phase === 'stopped'

@@ -185,6 +185,7 @@ function freshNote(task: RebuildTask, site: Site): RebuildNote {
       return { key, name, kind, hash: sqlHash, before, sql, secretsHash, copied }
     }),
     writers: task.writers,
+    reads: task.reads,
     copied: {},
     readers: [],
     keptUntil: 0,

@@ -8,6 +8,8 @@ export interface RebuildTask {
   back: boolean
   /** In the order in which they are made. */
   members: Member[]
+  /** What the old versions name. */
+  reads: string[]
   /** Views outside that write to copied streams. */
   writers: string[]
   /** Views outside that read copied streams row by row, with the definition they get. */

@@ -19,6 +19,7 @@ import { registerLogs } from './logs.js'
 import { registerPause, registerResume } from './pause.js'
 import { registerPlan } from './plan.js'
 import { registerRender } from './render.js'
+import { registerRollback } from './rollback.js'
 import { registerSmoke } from './smoke.js'
 import { registerSql } from './sql.js'
 import { registerStatus } from './status.js'
@@ -40,6 +41,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerPlan,
   registerBootstrap,
   registerApply,
+  registerRollback,
   registerAdopt,
   registerRender,
   registerDestroy,

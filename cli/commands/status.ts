@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { compile } from '../../bootstrap/compile.js'
-import { assertReachable } from '../../bootstrap/live.js'
+import { assertReachable, readLeftovers } from '../../bootstrap/live.js'
 import type { Deployment } from '../../bootstrap/model.js'
 import type { ProtonClient } from '../../driver/index.js'
 import { action, type Context } from '../context.js'
@@ -58,7 +58,8 @@ async function look(
   try {
     const streams = await readStreams(client, embedded, INTERVAL_MS, stored)
     const views = await readViews(client, embedded)
-    const seen: Look = { target, streams, views, pipes: pipesOf(deployment.objects) }
+    const leftovers = await readLeftovers(client)
+    const seen: Look = { target, streams, views, pipes: pipesOf(deployment.objects), leftovers }
     if (watched && process.stdout.isTTY && !output.json) await output.data(REDRAW)
     showLook(output, seen)
     if (watched) output.line()

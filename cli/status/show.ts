@@ -5,13 +5,17 @@ import type { StreamStatus, ViewState } from './read.js'
 /** One look at a pipeline. */
 export interface Look {
   target: string
+  /** What earlier applies left half done or keep. */
+  leftovers: string[]
   streams: StreamStatus[]
   views: ViewState[]
   pipes: Pipe[]
 }
 
 /** `now`: for the age of checkpoints. */
-export function showLook(output: Output, { streams, views, pipes }: Look, now = Date.now()): void {
+export function showLook(output: Output, { streams, views, pipes, leftovers }: Look, now = Date.now()): void {
+  for (const line of leftovers) output.line(output.color('yellow', line))
+  if (leftovers.length > 0) output.line()
   const right = (title: string) => ({ title, align: 'right' as const })
   const shown = streams.filter(({ kind }) => kind === 'stream' || kind === 'external_stream')
   output.table(

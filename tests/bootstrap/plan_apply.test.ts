@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type ApplyEvent, applyPlan } from '../../bootstrap/apply.js'
 import { destroy, planDestroy } from '../../bootstrap/destroy.js'
+import { readLive } from '../../bootstrap/live.js'
+import { deploymentBefore } from '../../bootstrap/rollback.js'
 import { ProtonError } from '../../driver/index.js'
 import { actions, deploy, deploymentOf, planOf } from './deploying.js'
 import { FakeEngine } from './fake_engine.js'
@@ -361,5 +363,42 @@ describe('failures', () => {
     }
     expect((await planOf(files, engine, { PASSWORD: secret })).empty).toBe(true)
     expect(actions(await planOf(files, engine, { PASSWORD: 'other' }))).toEqual({ e: 'replace safe' })
+  })
+})
+
+describe('what was deployed before', () => {
+  it('is known only after something was deployed', async () => {
+    const engine = new FakeEngine()
+    const former = async () => {
+      const deployment = await deploymentOf(PIPELINE)
+      return deploymentBefore(deployment, await readLive(engine.client, deployment.objects))
+    }
+    await expect(former()).rejects.toMatchObject({ code: 'ROLLBACK_NOTHING' })
+    await deploy(PIPELINE, engine)
+    expect((await former()).objects).toEqual([])
+    await deploy({ ...PIPELINE, 'sql/f.sql': 'CREATE FUNCTION twice AS (x) -> x * 2;' }, engine)
+    expect((await former()).objects.map(({ key }) => key).sort()).toEqual([
+      'big',
+      'mv_big',
+      'pricey',
+      'trades',
+    ])
+  })
+
+  it('goes together where an apply was interrupted and continued', async () => {
+    const engine = new FakeEngine()
+    await deploy(PIPELINE, engine)
+    const files = {
+      ...PIPELINE,
+      'sql/a.sql': 'CREATE STREAM a (x int8);',
+      'sql/b.sql': 'CREATE STREAM b (x int8);',
+    }
+    engine.failOn = (sql) => (sql.startsWith('CREATE STREAM b') ? new Error('no') : undefined)
+    await expect(deploy(files, engine)).rejects.toMatchObject({ code: 'APPLY_FAILED' })
+    engine.failOn = () => undefined
+    await deploy(files, engine)
+    const deployment = await deploymentOf(files)
+    const before = deploymentBefore(deployment, await readLive(engine.client, deployment.objects))
+    expect(before.objects.map(({ key }) => key).sort()).toEqual(['big', 'mv_big', 'pricey', 'trades'])
   })
 })

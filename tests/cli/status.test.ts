@@ -28,6 +28,7 @@ describe('a look at a pipeline', () => {
       output,
       {
         target: 't',
+        leftovers: ['big is paused, to be handed over.'],
         streams: [
           { name: 'a', kind: 'external_stream', rows: 0, ...stream, rejected: 3 },
           { name: 'b', kind: 'stream', rows: 900, ...stream },
@@ -44,6 +45,7 @@ describe('a look at a pipeline', () => {
       NOW,
     )
     const lines = text().split('\n')
+    expect(lines[0]).toBe('big is paused, to be handed over.')
     expect(lines.find((line) => /^a /.test(line))?.split(/\s+/)).toEqual(['a', '–', '–', '–', '3'])
     expect(lines.find((line) => /^mv /.test(line))).toMatch(/running +7 +1,000 +900 +2 +3 s ago/)
     expect(text()).toContain('other: no broker')

@@ -26,11 +26,13 @@ export class Deployment {
     readonly stateDir: string,
     readonly ports: Ports,
     private embedded: Embedded,
+    /** Folder of the project that is deployed. */
+    readonly project: string,
   ) {
     this.client = new ProtonClient({ url: embedded.engine.url, streamUrl: embedded.engine.streamUrl })
   }
 
-  static async start(): Promise<Deployment> {
+  static async start(project = ROOT): Promise<Deployment> {
     const stateDir = await mkdtemp(join(tmpdir(), 'tpctl-faults-'))
     const embedded = await bringUp({ projectDir: ROOT, stateDir, ports: ANY_PORTS })
     const port = (url: string) => Number(new URL(url).port)
@@ -43,7 +45,7 @@ export class Deployment {
       kafka: Number(engine.brokers.split(':').at(-1)),
       gateway: port(gateway.url),
     }
-    return new Deployment(stateDir, ports, embedded)
+    return new Deployment(stateDir, ports, embedded, project)
   }
 
   get brokers(): string {
@@ -52,12 +54,25 @@ export class Deployment {
 
   /** Runs a command of the compiled CLI on this state folder and gives its JSON. */
   async tpctl(...args: string[]): Promise<unknown> {
-    const { stdout } = await execa(
+    const { stdout } = await this.command(...args)
+    return JSON.parse(stdout)
+  }
+
+  /** The same as a process that can be killed. */
+  command(...args: string[]) {
+    return execa(
       process.execPath,
-      [join(ROOT, 'dist/cli/main.js'), '--project', ROOT, '--state', this.stateDir, '--json', ...args],
+      [
+        join(ROOT, 'dist/cli/main.js'),
+        '--project',
+        this.project,
+        '--state',
+        this.stateDir,
+        '--json',
+        ...args,
+      ],
       { env: { TPCTL_URL: '', UDF_GATEWAY_KEY: '' } },
     )
-    return JSON.parse(stdout)
   }
 
   /** kill -9, and nothing else: the gateway stays. */
