@@ -90,7 +90,7 @@ function definition(
     printStatement(statement, { edition: of })
   const found = normalForm(there.shown, database)
   if (!found || text(found, edition) === text(normalized(object.statement, database), edition))
-    return { sql: secrets.redact(object.sql), sqlHash: object.hash, secretsHash: object.secretsHash }
+    return { sql: object.hiddenSql, sqlHash: object.hash, secretsHash: object.secretsHash }
   const sql = secrets.redact(text(found, edition))
   return { sql, sqlHash: fingerprint(sql), secretsHash: '' }
 }

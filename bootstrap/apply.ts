@@ -8,6 +8,7 @@ import type { Change, Operation, Plan } from './model.js'
 import { endHandover, startView, stopView } from './replace/handover.js'
 import type { DeploymentNote, NotedChange } from './replace/note.js'
 import { performTask } from './replace/perform.js'
+import { withoutSecrets } from './secrets.js'
 import { definitionOf, entryOf, recordShown, run, type Site, waitUntilGone } from './site.js'
 
 export interface ApplyOptions {
@@ -131,7 +132,7 @@ async function perform(operation: Operation, site: Site): Promise<void> {
   const { ledger, onEvent } = site
   const { name, kind, object, type, statements, handover, task } = operation
   if (task) return performTask(task, site)
-  const entry = { ...entryOf(site, operation), ...definitionOf(site, object) }
+  const entry = { ...entryOf(site, operation), ...definitionOf(object) }
   if (type === 'forget') return ledger.write({ ...entry, action: 'drop' })
   if (type === 'create' || type === 'alter' || type === 'drop') {
     if (type === 'drop' && handover) await stopView(site, name)
@@ -175,7 +176,7 @@ function failure(error: unknown, operation: Operation, plan: Plan, signal?: Abor
   if (error instanceof UserError) return error
   const { name, kind, type, object } = operation
   const said = error instanceof Error ? error.message : String(error)
-  const message = plan.secrets.redact(said)
+  const message = withoutSecrets(plan.secrets.redact(said))
   // A cause is printed with --debug, and must not bring back what was hidden.
   const cause = message === said ? error : undefined
   if (error instanceof ProtonError && error.unreachable)

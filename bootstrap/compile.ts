@@ -1,5 +1,6 @@
-import type { QualifiedName, Statement } from '../dialect/index.js'
+import type { AccessStatement, QualifiedName, Statement } from '../dialect/index.js'
 import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
+import { grantObject, grantsByName, isGrant, plainAccess } from './access.js'
 import type { Edition } from './config.js'
 import { editionsOf, wantedWay } from './directives.js'
 import { dependencyOrder, nearestName } from './graph.js'
@@ -9,6 +10,7 @@ import { type CompiledObject, type Deployment, type ObjectKey, objectKey, type S
 import { needsOf } from './needs.js'
 import type { Project, SourceFile } from './project.js'
 import type { Way } from './replace/way.js'
+import { hideSecrets, secretsHash } from './secrets.js'
 import { positionIn } from './source_position.js'
 import { deployableObject, parseScript, type ScriptPart, statementHash, statementText } from './statements.js'
 
@@ -32,11 +34,11 @@ interface Declared {
  */
 export function compile(project: Project, edition: Edition = project.target.edition): Deployment {
   const declared = [
-    ...project.functions.map((rendered) => declareFunction(rendered)),
+    ...project.functions.flatMap((rendered) => declareFunction(rendered)),
     ...project.files.filter((file) => editionsOf(file).includes(edition)).flatMap(declareFile),
   ]
-  const byKey = uniqueByKey(declared)
-  const graph = new Map(declared.map((one) => [one.key, resolveNeeds(one, byKey, project)]))
+  const byKey = uniqueByKey(withGrantsJoined(declared))
+  const graph = new Map([...byKey.values()].map((one) => [one.key, resolveNeeds(one, byKey, project)]))
   const ordered = dependencyOrder(graph)
   if ('cycle' in ordered) throw cycleError(ordered.cycle, byKey)
   return {
@@ -51,14 +53,18 @@ export function compile(project: Project, edition: Edition = project.target.edit
   }
 }
 
-function declareFunction(rendered: Project['functions'][number]): Declared {
+function declareFunction(rendered: Project['functions'][number]): Declared[] {
   const place = () => ({ where: rendered.source })
   const statements = parseScript(rendered.sql, rendered.source)
-  return { ...created(statements[0]!.statement, rendered.source, place), where: rendered.source, place }
+  return created(statements[0]!.statement, rendered.source, place).map((one) => ({
+    ...one,
+    where: rendered.source,
+    place,
+  }))
 }
 
 function declareFile(file: SourceFile): Declared[] {
-  return parseFile(file).map(({ statement, start, preamble }) => {
+  return parseFile(file).flatMap(({ statement, start, preamble }) => {
     const at = (offset: number) => positionIn(file.path, file.source, file.expansion.sourceOffset(offset))
     const where = at(start).where
     const place = (name: QualifiedName) => {
@@ -66,7 +72,12 @@ function declareFile(file: SourceFile): Declared[] {
       return { where: position.where, detail: position.excerpt }
     }
     const replace = wantedWay(preamble, where)
-    return { ...created(statement, where, place), where, place, ...(replace ? { replace } : {}) }
+    return created(statement, where, place).map((one) => ({
+      ...one,
+      where,
+      place,
+      ...(replace ? { replace } : {}),
+    }))
   })
 }
 
@@ -90,15 +101,50 @@ function created(
   statement: Statement,
   where: string,
   place: Declared['place'],
-): Pick<Declared, 'key' | 'name' | 'kind' | 'statement'> {
+): Pick<Declared, 'key' | 'name' | 'kind' | 'statement'>[] {
+  const grants = isGrant(statement) ? grantsByName(statement) : undefined
+  if (grants)
+    return [...grants].map(([name, grant]) => {
+      return { key: objectKey('grant', name), name, kind: 'grant', statement: grant }
+    })
   const made = deployableObject(statement)
   if (!made)
     throw new UserError('PROJECT_STATEMENT', 'Only statements that create objects belong in a project.', {
       where,
       detail: place({ name: '' }).detail,
-      suggestion: 'Run anything else with `tpctl sql`.',
+      suggestion:
+        statement.kind === 'access'
+          ? 'Write one user, role or row policy a statement, and name who is granted something.'
+          : 'Run anything else with `tpctl sql`.',
     })
-  return { key: objectKey(made.kind, made.name), name: made.name, kind: made.kind, statement }
+  return [
+    {
+      key: objectKey(made.kind, made.name),
+      name: made.name,
+      kind: made.kind,
+      statement: bareAccess(statement),
+    },
+  ]
+}
+
+/** IF NOT EXISTS and OR REPLACE stand elsewhere on other editions, and mean nothing in a project. */
+function bareAccess(statement: Statement): Statement {
+  return statement.kind === 'access' ? plainAccess(statement) : statement
+}
+
+/** All that somebody is granted is one object, in however many statements it is said. */
+function withGrantsJoined(declared: Declared[]): Declared[] {
+  const byKey = new Map<ObjectKey, { first: Declared; statements: AccessStatement[] }>()
+  for (const one of declared) {
+    if (one.kind !== 'grant' || one.statement.kind !== 'access') continue
+    const known = byKey.get(one.key)
+    if (known) known.statements.push(one.statement)
+    else byKey.set(one.key, { first: one, statements: [one.statement] })
+  }
+  const grants = [...byKey.values()].map(({ first, statements }) => {
+    return { ...first, statement: grantObject(first.name, statements) }
+  })
+  return [...declared.filter(({ kind }) => kind !== 'grant'), ...grants]
 }
 
 function uniqueByKey(declared: Declared[]): Map<ObjectKey, Declared> {
@@ -182,6 +228,7 @@ function compileObject(
 ): CompiledObject {
   const { statement, notes } = lowered(one.statement, edition, one.where)
   const sql = statementText(statement, edition)
+  const hidden = hideSecrets(statement)
   return {
     key: one.key,
     name: one.name,
@@ -189,7 +236,8 @@ function compileObject(
     statement,
     sql,
     hash: statementHash(statement, edition),
-    secretsHash: secrets.hashIn(sql),
+    hiddenSql: secrets.redact(statementText(hidden.statement, edition)),
+    secretsHash: secretsHash([...secrets.foundIn(sql), ...hidden.values]),
     dependsOn,
     source: one.where,
     notes,

@@ -1,7 +1,7 @@
 import type { ObjectKind } from '../dialect/index.js'
 
-/** What a project can hold. */
-export type DeployedKind = ObjectKind
+/** What a project can hold. All that a user or role was granted is one object, by the name of who has it. */
+export type DeployedKind = ObjectKind | 'grant'
 
 /**
  * Names an object among all others: `trending` for streams, views and dictionaries, which share one namespace,
@@ -42,6 +42,7 @@ const KINDS: Record<DeployedKind, KindTraits> = {
   user: other,
   role: other,
   row_policy: other,
+  grant: other,
   database: { ...foreign, holds: 'rows' },
   disk: foreign,
   quota: foreign,

@@ -1,4 +1,11 @@
-import { type AlterAction, type Edition, printStatement, type Statement } from '../dialect/index.js'
+import {
+  type AccessStatement,
+  type AlterAction,
+  type Edition,
+  printStatement,
+  type Statement,
+} from '../dialect/index.js'
+import { alteringAccess, changingGrants, isGrant } from './access.js'
 import { collectionAlterations, streamAlterations, viewSettingAlterations } from './alter.js'
 import { traitsOf } from './kinds.js'
 import type { CompiledObject, DeployedKind, How, Risk } from './model.js'
@@ -32,6 +39,8 @@ export function meansOf(
       ...(RUNS_ON[kind] ? { remark: RUNS_ON[kind] } : {}),
     }
   switch (statement.kind) {
+    case 'access':
+      return accessMeans(statement, before, database)
     case 'create_stream': {
       if (before?.kind !== 'create_stream') return anew(object, 'its rows are lost')
       return altering(
@@ -70,6 +79,13 @@ export function meansOf(
     default:
       return anew(object, 'it is dropped and created anew')
   }
+}
+
+/** Rights change in place: nobody is without them, and no row is shown to somebody else, in between. */
+function accessMeans(statement: AccessStatement, before: Statement | undefined, database: string): Means {
+  if (!isGrant(statement)) return { how: 'in_place', risk: 'safe', statements: alteringAccess(statement) }
+  const granted = before?.kind === 'access' ? before.text : ''
+  return { how: 'in_place', risk: 'safe', statements: changingGrants(granted, statement.text, database) }
 }
 
 /** Editions with ALTER VIEW … MODIFY QUERY SETTING. */

@@ -15,6 +15,8 @@ export interface CompiledObject {
   statement: Statement
   /** Canonical text of `statement`, secrets included: for the engine's eyes only. */
   sql: string
+  /** The same for everybody: secrets hidden, those of variables and those that the file writes out. */
+  hiddenSql: string
   /** Of the canonical text: formatting and comments do not change it. */
   hash: string
   /** Of the values of secrets in it, in their order; empty without any. */
@@ -42,8 +44,8 @@ export interface Deployment {
 export interface Secrets {
   /** Hides them in any text. */
   redact(text: string): string
-  /** Tells whether the same ones, in the same order, stand in two texts; empty where none does. */
-  hashIn(text: string): string
+  /** Those that stand in a text, in their order. */
+  foundIn(text: string): string[]
 }
 
 /** What the engine holds of an object. */

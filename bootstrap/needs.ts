@@ -6,6 +6,7 @@ import {
   type Statement,
   visit,
 } from '../dialect/index.js'
+import { namedPrincipals } from './access.js'
 import { type ObjectKey, objectKey } from './kinds.js'
 
 export interface NeededRelation extends QualifiedName {
@@ -19,7 +20,7 @@ export interface NeededRelation extends QualifiedName {
 export interface Needs {
   relations: NeededRelation[]
   functions: string[]
-  /** Format schemas and named collections. These may also be made by somebody else. */
+  /** Format schemas, named collections, users and roles. These may also be made by somebody else. */
   others: ObjectKey[]
 }
 
@@ -50,7 +51,8 @@ export function needsOf(statement: Statement): Needs {
     const text = needed.database === undefined ? needed.name : `${needed.database}.${needed.name}`
     return { ...needed, span, maybeColumn: span === undefined && listed.includes(text) }
   })
-  return { relations, functions: functionsUsed(statement), others: namedInSettings(statement) }
+  const others = statement.kind === 'access' ? namedPrincipals(statement) : namedInSettings(statement)
+  return { relations, functions: functionsUsed(statement), others }
 }
 
 /** `format_schema = 'name:Message'` and `named_collection = 'name'`. */

@@ -7,6 +7,7 @@ import {
   printExpr,
   printStatement,
   type QualifiedName,
+  quoteName,
   rewrite,
   type Setting,
   type Statement,
@@ -84,6 +85,8 @@ export function normalized(given: Statement, database: string): Statement {
       }
     case 'create_task':
       return { ...statement, name: own(statement.name), into: own(statement.into) }
+    case 'access':
+      return { ...statement, text: statement.text.replaceAll(` ON ${quoteName(database)}.`, ' ON ') }
     case 'create_alert':
     case 'create_dictionary':
       return { ...statement, name: own(statement.name) }

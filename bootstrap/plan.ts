@@ -64,7 +64,7 @@ function changeOf(
     drift: verdict.drift ?? false,
     source,
     before: entry?.sql,
-    after: deployment.secrets.redact(object.sql),
+    after: object.hiddenSql,
     known: verdict.known,
     found: found === undefined ? undefined : deployment.secrets.redact(found),
     cost: {},

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { UserError } from '../dialect/index.js'
 import { EDITIONS } from './config.js'
 import type { Change, Deployment, Live, ObjectKey, Plan } from './model.js'
+import { withoutSecrets } from './secrets.js'
 
 /** A plan as a file: what would be done, and what that rests on. Secrets are hidden; hashes stand for texts. */
 
@@ -95,7 +96,7 @@ export function planDocument(
       key,
       name,
       kind,
-      statements: statements.map(plan.secrets.redact),
+      statements: statements.map((sql) => withoutSecrets(plan.secrets.redact(sql))),
     })),
     basis: basisOf(plan.changes, deployment, live),
   }

@@ -1,4 +1,5 @@
 import type { Edition } from './config.js'
+import { kindWords } from './kinds.js'
 import type { CompiledObject, Deployment } from './model.js'
 
 /** An engine loads a new function within this time, in seconds; until then it is unknown (code 46). */
@@ -41,7 +42,7 @@ export function renderScript(deployment: Deployment, options: RenderOptions = {}
       fresh.clear()
     }
     if (object.kind === 'function') fresh.add(object.key)
-    parts.push(section(object))
+    parts.push(section(object, options.withSecrets ? object.sql : object.hiddenSql))
   }
   const script = `${parts.join('\n\n')}\n`
   return options.withSecrets ? script : deployment.secrets.redact(script)
@@ -53,8 +54,8 @@ function header(project: string, edition: string, topics: string[]): string {
   return lines.join('\n')
 }
 
-function section({ kind, name, source, notes, sql }: CompiledObject): string {
-  const lines = [`-- ${kind.replaceAll('_', ' ')} ${name}  (${source})`]
+function section({ kind, name, source, notes }: CompiledObject, sql: string): string {
+  const lines = [`-- ${kindWords(kind)} ${name}  (${source})`]
   for (const note of notes) lines.push(`--   ${note.replaceAll('\n', ' ')}`)
   return `${lines.join('\n')}\n${sql};`
 }

@@ -24,6 +24,8 @@ export async function shownObject(
       return (await shownFunctions(client, signal, name)).get(name)
     case 'named_collection':
       return shownCollection(client, name, signal)
+    case 'grant':
+      return shownGrants(client, name, signal)
     default:
       return shownBy(client, `SHOW CREATE ${kindWords(kind).toUpperCase()} ${quotedAs(kind, name)}`, signal)
   }
@@ -51,6 +53,25 @@ async function shownBy(
 ): Promise<Shown | undefined> {
   try {
     return told(await client.text(statement, 'TabSeparated', { signal }))
+  } catch (error) {
+    if (isNotThere(error)) return undefined
+    throw error
+  }
+}
+
+/** Every right of a user or role; one without any has nothing to show. */
+async function shownGrants(
+  client: ProtonClient,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Shown | undefined> {
+  try {
+    const rows = await client.rows<Record<string, string>>(`SHOW GRANTS FOR ${quoteStream(name)}`, { signal })
+    const text = rows
+      .map((row) => Object.values(row)[0]!)
+      .sort()
+      .join(';\n')
+    return text === '' ? undefined : { shown: text, shownHash: fingerprint(text) }
   } catch (error) {
     if (isNotThere(error)) return undefined
     throw error

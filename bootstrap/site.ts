@@ -59,12 +59,11 @@ export function entryOf(site: Site, object: Pick<CompiledObject, 'key' | 'name' 
 
 /** What of a definition is written down. */
 export function definitionOf(
-  { secrets }: Site,
   object: CompiledObject | undefined,
 ): Pick<Written, 'sqlHash' | 'sql' | 'secretsHash'> {
   return {
     sqlHash: object?.hash ?? '',
-    sql: object ? secrets.redact(object.sql) : '',
+    sql: object?.hiddenSql ?? '',
     secretsHash: object?.secretsHash ?? '',
   }
 }

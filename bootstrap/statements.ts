@@ -4,12 +4,13 @@ import {
   createdObject,
   type Drop,
   type Edition,
-  type ObjectKind,
   parseStatement,
   parseStatements,
   printStatement,
+  quoteName,
   type Statement,
 } from '../dialect/index.js'
+import { accessName, grantsIn, isGrant, plainAccess } from './access.js'
 import { fingerprint } from './fingerprint.js'
 import { type DeployedKind, traitsOf } from './kinds.js'
 import type { LedgerEntry, ObjectKey } from './model.js'
@@ -39,6 +40,10 @@ export function deployableObject(statement: Statement): { kind: DeployedKind; na
   if (!created) return undefined
   const { name } = created.name
   if (created.kind === 'unknown') return { kind: 'table', name }
+  if (statement.kind === 'access') {
+    const own = accessName(statement)
+    return own === undefined ? undefined : { kind: created.kind, name: own }
+  }
   return traitsOf(created.kind).deployable ? { kind: created.kind, name } : undefined
 }
 
@@ -57,6 +62,7 @@ export function statementHash(statement: Statement, edition: Edition): string {
 
 /** A statement without what says nothing about the object it makes. */
 export function bare(statement: Statement): Statement {
+  if (statement.kind === 'access') return isGrant(statement) ? statement : plainAccess(statement)
   if (!statement.kind.startsWith('create_')) return statement
   const plain = { ...(statement as CreateStream), ifNotExists: false, orReplace: false, comment: undefined }
   if (!plain.columns) return plain
@@ -102,7 +108,9 @@ const DROPPED_AS: Partial<Record<DeployedKind, Drop['object']>> = {
   materialized_view: 'view',
 }
 
-export function dropStatement(kind: ObjectKind, name: string): string {
+export function dropStatement(kind: DeployedKind, name: string): string {
+  if (kind === 'grant') return `REVOKE ALL ON *.* FROM ${quoteName(name)}`
+  if (kind === 'row_policy') return `DROP ROW POLICY IF EXISTS ${name}`
   return printStatement({ kind: 'drop', object: DROPPED_AS[kind] ?? kind, names: [{ name }], ifExists: true })
 }
 
@@ -111,7 +119,7 @@ export function parsedEntry(
   entry: LedgerEntry,
 ): { statement: Statement; dependsOn: ObjectKey[] } | undefined {
   try {
-    const statement = parseStatement(entry.sql)
+    const statement = entry.kind === 'grant' ? grantsIn(entry.sql) : parseStatement(entry.sql)
     return { statement, dependsOn: neededKeys(needsOf(statement)) }
   } catch {
     return undefined

@@ -18,7 +18,14 @@ export {
   type ScriptStatement,
 } from './parser/script.js'
 export { RELATION_FUNCTIONS } from './parser/tables.js'
-export { type PrintOptions, printExpr, printQuery, printStatement, printType } from './printer/index.js'
+export {
+  type PrintOptions,
+  printAccess,
+  printExpr,
+  printQuery,
+  printStatement,
+  printType,
+} from './printer/index.js'
 export { quoteName, quoteString } from './text.js'
 export { UserError, type UserErrorFields } from './user_error.js'
 export { type Rewriter, rewrite, type Visitor, visit } from './walk.js'

@@ -1,4 +1,5 @@
-import type { Edition, ObjectKind, Span, Statement } from '../../dialect/index.js'
+import type { Edition, Span, Statement } from '../../dialect/index.js'
+import type { DeployedKind } from '../kinds.js'
 import type { Project, SourceFile } from '../project.js'
 import type { Relations } from './relations.js'
 
@@ -7,7 +8,7 @@ export type Severity = 'error' | 'warning'
 /** An object of the project as its author wrote it: before lowering, with its place. */
 export interface LintObject {
   name: string
-  kind: ObjectKind
+  kind: DeployedKind
   statement: Statement
   /** What the file says up to the object: its comments. */
   head: string

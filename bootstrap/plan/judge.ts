@@ -1,9 +1,10 @@
-import { parseStatement, printStatement, type Statement } from '../../dialect/index.js'
+import { printStatement, type Statement } from '../../dialect/index.js'
+import { grantsIn } from '../access.js'
 import { kindWords } from '../kinds.js'
 import { type Means, meansOf, riskOfDrop } from '../means.js'
 import type { CompiledObject, Deployment, LedgerEntry, LiveObject } from '../model.js'
 import { meaningOf, normalForm, normalized, normalText, sameShown } from '../normal_form.js'
-import { canReplace } from '../statements.js'
+import { canReplace, parsedEntry } from '../statements.js'
 import type { Verdict } from './verdict.js'
 
 /** Compares an object with what is there of it, before looking at others. */
@@ -33,7 +34,7 @@ export function judge(
     return { ...byHand(object, there, why, deployment), known }
   }
   if (!changed) return { action: 'unchanged', risk: 'safe', reason: 'as applied' }
-  return changing(object, readText(entry.sql), 'its SQL changed', deployment)
+  return changing(object, parsedEntry(entry)?.statement, 'its SQL changed', deployment)
 }
 
 function absent(entry: LedgerEntry | undefined): Verdict {
@@ -58,7 +59,7 @@ function foreign(object: CompiledObject, there: LiveObject, deployment: Deployme
 
 /** From what the engine shows now: what was applied once says nothing any more. */
 function byHand(object: CompiledObject, there: LiveObject, why: string, deployment: Deployment): Verdict {
-  const found = normalForm(there.shown, deployment.database)
+  const found = formOf(there, deployment)
   const verdict = changing(object, found, why, deployment)
   return { ...verdict, drift: true, found: normalText(there.shown, deployment.database) }
 }
@@ -70,13 +71,13 @@ function interrupted(
   entry: LedgerEntry,
   deployment: Deployment,
 ): Verdict {
-  const found = normalForm(there.shown, deployment.database)
+  const found = formOf(there, deployment)
   const asWanted =
     found !== undefined &&
     printStatement(found) === printStatement(normalized(object.statement, deployment.database))
   // What cannot be replaced in place was dropped before it was created: if it is there, it is the new one.
   const created =
-    entry.action === 'creating' && entry.sqlHash === object.hash && !canReplace(object.statement)
+    entry.action === 'creating' && entry.sqlHash === object.hash && !canBeChanged(object.statement)
   if (asWanted || created)
     return {
       action: 'create',
@@ -96,7 +97,7 @@ function changing(
   { edition, database }: Deployment,
 ): Verdict {
   const means = meansOf(object, before, edition, database)
-  if (means.how === 'alter' && means.statements?.length === 0)
+  if (means.statements?.length === 0)
     return {
       action: 'create',
       how: 'in_place',
@@ -122,10 +123,10 @@ function reasonOf({ how, remark }: Means, why: string): string {
  * What was applied means what is wanted: by its hash, or, where a version of tpctl wrote it that spelled things
  * differently, by reading it again. Secrets are hidden in what was written down and are compared by their own hash.
  */
-function saysTheSame(entry: LedgerEntry, object: CompiledObject, { edition, secrets }: Deployment): boolean {
+function saysTheSame(entry: LedgerEntry, object: CompiledObject, { edition }: Deployment): boolean {
   if (entry.sqlHash === object.hash) return true
   if (entry.secretsHash !== object.secretsHash) return false
-  return meaningOf(entry.sql, edition) === meaningOf(secrets.redact(object.sql), edition)
+  return meaningOf(entry.sql, edition) === meaningOf(object.hiddenSql, edition)
 }
 
 function hasDrifted(entry: LedgerEntry, there: LiveObject, { database, secrets }: Deployment): boolean {
@@ -136,10 +137,12 @@ function hasDrifted(entry: LedgerEntry, there: LiveObject, { database, secrets }
   return !sameShown(entry.shown, shown, database)
 }
 
-function readText(sql: string): Statement | undefined {
-  try {
-    return parseStatement(sql)
-  } catch {
-    return undefined
-  }
+/** What is there, as a statement. */
+function formOf(there: LiveObject, { database }: Deployment): Statement | undefined {
+  return there.kind === 'grant' ? grantsIn(there.shown) : normalForm(there.shown, database)
+}
+
+/** Nothing is dropped when these change: that one is there does not tell which one. */
+function canBeChanged(statement: Statement): boolean {
+  return canReplace(statement) || statement.kind === 'access'
 }

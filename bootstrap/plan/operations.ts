@@ -1,3 +1,4 @@
+import { granting, revokingAll } from '../access.js'
 import { dependencyOrder, dependents } from '../graph.js'
 import type {
   CompiledObject,
@@ -49,12 +50,12 @@ export function operationsOf(
     if (there && staying.has(key)) late.add(key)
   }
   const dropping = dropOrder(deployment, live, drops).map(
-    ({ key, name, kind }): Operation => ({
+    ({ key, name, kind, shown }): Operation => ({
       key,
       name,
       kind,
       type: 'drop',
-      statements: [dropStatement(kind, name)],
+      statements: kind === 'grant' ? revokingAll(shown) : [dropStatement(kind, name)],
       ...(isHandover(key) ? { handover: [] } : {}),
     }),
   )
@@ -71,7 +72,8 @@ export function operationsOf(
     const type = action === 'alter' ? 'alter' : 'create'
     const stopped = type === 'create' && live.handovers.get(name)?.phase === 'stopped'
     const handover = isHandover(key) || stopped ? { handover: scans.get(key) ?? [] } : {}
-    return [{ key, name, kind, type, statements: statements ?? [object.sql], object, ...handover }]
+    const creation = kind === 'grant' ? granting(object.sql) : [object.sql]
+    return [{ key, name, kind, type, statements: statements ?? creation, object, ...handover }]
   })
   return [...dropped, ...forgotten, ...made, ...dropping.filter(({ key }) => late.has(key))]
 }
@@ -132,8 +134,8 @@ function dropOrder(deployment: Deployment, live: Live, drops: Map<ObjectKey, Liv
   return [...drops.values()].sort((a, b) => rank(a.key) - rank(b.key) || order(a.kind) - order(b.kind))
 }
 
-const FIRST: DeployedKind[] = ['alert', 'task', 'materialized_view', 'view']
-const LAST: DeployedKind[] = ['function', 'format_schema', 'named_collection']
+const FIRST: DeployedKind[] = ['grant', 'row_policy', 'alert', 'task', 'materialized_view', 'view']
+const LAST: DeployedKind[] = ['function', 'format_schema', 'named_collection', 'user', 'role']
 
 /** Among equals: what runs goes first, what others may call goes last, whether or not a graph says so. */
 function order(kind: DeployedKind): number {

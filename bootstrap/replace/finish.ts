@@ -80,7 +80,7 @@ async function startReaders(
     if (reader) {
       const { object, sources } = reader
       await run(site, startingAt(site, object, stopped[which], sources))
-      await recordShown(site, { ...entryOf(site, object), ...definitionOf(site, object), action: 'create' })
+      await recordShown(site, { ...entryOf(site, object), ...definitionOf(object), action: 'create' })
     } else await startAsItWas(site, stopped.view, stopped[which])
   }
 }

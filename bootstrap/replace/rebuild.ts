@@ -42,7 +42,7 @@ class Rebuild {
     const known = site.ledger.content.rebuild
     const objects = task.members.map(({ object }) => object)
     const goesOn = known && isOpen(known) && isAbout(known, objects)
-    this.#note = goesOn ? known : freshNote(task, site)
+    this.#note = goesOn ? known : freshNote(task)
   }
 
   async run(): Promise<void> {
@@ -175,12 +175,12 @@ class Rebuild {
   }
 }
 
-function freshNote(task: RebuildTask, site: Site): RebuildNote {
+function freshNote(task: RebuildTask): RebuildNote {
   return {
     what: 'rebuild',
     phase: 'building',
     members: task.members.map(({ object, before, copied }) => {
-      const { sqlHash, sql, secretsHash } = definitionOf(site, object)
+      const { sqlHash, sql, secretsHash } = definitionOf(object)
       const { key, name, kind } = object
       return { key, name, kind, hash: sqlHash, before, sql, secretsHash, copied }
     }),

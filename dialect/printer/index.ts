@@ -1,4 +1,5 @@
-import type { Expr, Query, Statement, TypeNode } from '../ast.js'
+import type { AccessCommand, Expr, Query, Statement, TypeNode } from '../ast.js'
+import { accessText } from './access.js'
 import { contextOf, type PrintOptions } from './context.js'
 import { exprText } from './expressions.js'
 import { queryText } from './queries.js'
@@ -22,6 +23,11 @@ export function printQuery(query: Query, options: PrintOptions = {}): string {
 
 export function printExpr(expr: Expr, options: PrintOptions = {}): string {
   return exprText(expr, contextOf(options))
+}
+
+/** Users, roles, grants and row policies as one text. */
+export function printAccess(command: AccessCommand): string {
+  return accessText(command, contextOf({}))
 }
 
 export function printType(type: TypeNode): string {

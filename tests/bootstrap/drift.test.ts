@@ -14,6 +14,12 @@ import { actions, deploy, deploymentOf, planOf } from './deploying.js'
 import { FakeEngine } from './fake_engine.js'
 import { PIPELINE } from './project_folder.js'
 
+async function saved(files: Record<string, string>, engine: FakeEngine): Promise<PlanDocument> {
+  const deployment = await deploymentOf(files)
+  const live = await readLive(engine.client, deployment.objects)
+  return planDocument(planDeployment(deployment, live), deployment, live, 'embedded', new Date(0))
+}
+
 describe('an upgrade of tpctl', () => {
   it('goes on with a ledger that kept less, and texts that were spelled in another way', async () => {
     const engine = new FakeEngine()
@@ -36,6 +42,39 @@ describe('an upgrade of tpctl', () => {
     await deploy(PIPELINE, engine)
     for (const relation of engine.relations.values()) relation.shown = relation.shown.replace(/\s+/g, ' ')
     expect((await planOf(PIPELINE, engine)).empty).toBe(true)
+  })
+})
+
+describe('rights given by hand', () => {
+  const files = {
+    'sql/access.sql': `CREATE STREAM s (id int32); CREATE ROLE reader; GRANT SELECT ON s TO reader;
+      CREATE USER bob IDENTIFIED WITH sha256_password BY 'written in the file'`,
+  }
+
+  it('are drift, and taken away on request', async () => {
+    const engine = new FakeEngine()
+    await deploy(files, engine)
+    await engine.exec('GRANT INSERT ON s TO reader')
+    const plan = await planOf(files, engine)
+    expect(actions(plan)).toEqual({ 'grant:reader': 'replace safe' })
+    await expect(applyPlan(plan, engine.client)).rejects.toMatchObject({ code: 'PLAN_DRIFT' })
+    engine.executed = []
+    await applyPlan(plan, engine.client, { overwriteDrift: true })
+    expect(engine.executed).toEqual(['REVOKE INSERT ON s FROM reader'])
+    expect((await planOf(files, engine)).empty).toBe(true)
+  })
+
+  it('and passwords written out are hidden', async () => {
+    const engine = new FakeEngine()
+    const document = JSON.stringify(await saved(files, engine))
+    await deploy(files, engine)
+    expect(engine.executed.join()).toContain('written in the file')
+    for (const text of [document, JSON.stringify([...engine.ledger.values()])]) {
+      expect(text).toContain('***')
+      expect(text).not.toContain('written in the file')
+    }
+    const other = { 'sql/access.sql': files['sql/access.sql'].replace('written', 'changed') }
+    expect(actions(await planOf(other, engine))).toEqual({ 'user:bob': 'replace safe' })
   })
 })
 
@@ -72,11 +111,6 @@ describe('adoption', () => {
 })
 
 describe('a saved plan', () => {
-  const saved = async (files: Record<string, string>, engine: FakeEngine) => {
-    const deployment = await deploymentOf(files)
-    const live = await readLive(engine.client, deployment.objects)
-    return planDocument(planDeployment(deployment, live), deployment, live, 'embedded', new Date(0))
-  }
   const staleness = (before: PlanDocument, after: PlanDocument) => {
     try {
       assertCurrent(before, after)

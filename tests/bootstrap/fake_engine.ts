@@ -1,15 +1,20 @@
 import {
+  type AccessStatement,
   type Alter,
   type ColumnDef,
   type CreateStream,
   createdObject,
   type Edition,
+  parseAccessCommand,
   parseStatement,
+  printAccess,
   printStatement,
   type Setting,
   type Statement,
 } from '../../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../../driver/index.js'
+
+type GrantCommand = Extract<ReturnType<typeof parseAccessCommand>, { kind: 'grant' }>
 
 /** What stands in `system.tables` for each kind of relation. */
 const ENGINES: Partial<Record<Statement['kind'], string>> = {
@@ -40,6 +45,8 @@ export class FakeEngine {
   relations = new Map<string, { statement: Statement; shown: string }>()
   functions = new Map<string, string>()
   others = new Map<string, { statement: Statement; shown: string }>()
+  /** What users and roles were granted, as one statement a right. */
+  grants = new Map<string, Set<string>>()
   ledger = new Map<string, Record<string, unknown>>()
   ledgerColumns: string[] = []
   /** Statements that changed something, in order. */
@@ -90,12 +97,14 @@ export class FakeEngine {
       return [...this.ledger.values()]
     }
     if (sql.startsWith('SELECT count()')) return [{ rows: '0' }]
+    const grantee = /^SHOW GRANTS FOR (\w+)$/.exec(sql)?.[1]
+    if (grantee) return [...(this.grants.get(grantee) ?? [])].map((grants) => ({ grants }))
     throw new Error(`The fake does not know ${sql}`)
   }
 
   async text(sql: string): Promise<string> {
     this.#assertUp()
-    const [, words, name] = /^SHOW CREATE (?:([A-Z ]+) )?`?(\w+)`?$/.exec(sql) ?? []
+    const [, words, name] = /^SHOW CREATE (?:([A-Z ]+) )?`?(\w+(?: ON \w+)?)`?$/.exec(sql) ?? []
     if (!name) throw new Error(`The fake does not know ${sql}`)
     const found = words ? this.others.get(`${words} ${name}`) : this.relations.get(name)
     if (!found) throw refused(60, 'UNKNOWN_STREAM', `Stream default.${name} doesn't exist.`)
@@ -109,13 +118,14 @@ export class FakeEngine {
     if (!sql.includes('tpctl_ledger')) this.executed.push(sql)
     const statement = parseStatement(sql)
     if (statement.kind === 'drop') {
-      const name = statement.names[0]!.name
+      const name = statement.names.map((part) => part.name).join(' ON ')
       if (statement.object === 'function') this.functions.delete(name)
       else if (!this.others.delete(`${statement.object.toUpperCase().replace('_', ' ')} ${name}`))
         this.relations.delete(name)
       return
     }
     if (statement.kind === 'alter') return this.#alter(statement)
+    if (statement.kind === 'access') return this.#access(statement)
     this.#create(statement, sql)
   }
 
@@ -143,6 +153,50 @@ export class FakeEngine {
     }
     this.relations.set(name, kept)
     if (name === 'tpctl_ledger') this.ledgerColumns = (statement as CreateStream).columns.map((c) => c.name)
+  }
+
+  #access(statement: AccessStatement): void {
+    const command = parseAccessCommand(statement)
+    if (command.kind === 'grant') {
+      this.#grant(command)
+      return
+    }
+    if (command.kind !== 'user' && command.kind !== 'role' && command.kind !== 'row_policy')
+      throw new Error(`The fake does not know ${statement.text}`)
+    const name =
+      command.kind === 'row_policy'
+        ? command.policies.map((policy) => `${policy.name} ON ${policy.on.name}`)[0]!
+        : command.names[0]!
+    const key = `${command.kind.toUpperCase().replace('_', ' ')} ${name}`
+    if (this.others.has(key) !== command.alter)
+      throw command.alter
+        ? refused(192, 'UNKNOWN_USER', `There is no ${key}`)
+        : refused(493, 'ACCESS_ENTITY_ALREADY_EXISTS', `${key} already exists`)
+    const shown = printAccess({ ...command, alter: false })
+    this.others.set(key, { statement, shown: shown.replace(/ BY '.*?'/, '') })
+  }
+
+  #grant({ revoke, elements, roles, to, grantOption, optionFor }: GrantCommand): void {
+    const pieces = [
+      ...roles.map((role) => `GRANT ${role} TO`),
+      ...elements.flatMap(({ privileges, name }) =>
+        privileges.map(
+          (one) => `GRANT ${one.name}${one.columns ? `(${one.columns})` : ''} ON default.${name} TO`,
+        ),
+      ),
+    ]
+    for (const name of to.names) {
+      const has = this.grants.get(name) ?? new Set()
+      this.grants.set(name, has)
+      if (revoke && pieces.some((piece) => piece.startsWith('GRANT ALL ')))
+        for (const piece of has) if (piece.includes(' ON ')) has.delete(piece)
+      for (const piece of pieces) {
+        const [plain, passable] = [`${piece} ${name}`, `${piece} ${name} WITH GRANT OPTION`]
+        const had = has.delete(plain) || has.delete(passable)
+        if (!revoke) has.add(grantOption ? passable : plain)
+        else if (had && optionFor) has.add(plain)
+      }
+    }
   }
 
   #alter({ object, name, actions }: Alter): void {

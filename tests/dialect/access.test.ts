@@ -70,9 +70,6 @@ describe('access statements', () => {
   })
 
   it('are refused for editions that lack them', () => {
-    expect(() => lower(parseStatement('CREATE ROW POLICY p ON s USING 1 TO u'), 'oss-1.6')).toThrow(
-      /no row policies/,
-    )
     expect(() =>
       lower(parseStatement('CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 1 TO u'), 'embedded'),
     ).toThrow(/no quotas/)

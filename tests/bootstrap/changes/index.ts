@@ -1,3 +1,4 @@
+import { ACCESS } from './access.js'
 import type { ChangeCase } from './case.js'
 import { EXTERNAL } from './external.js'
 import { FUNCTIONS } from './functions.js'
@@ -6,4 +7,4 @@ import { STREAMS } from './streams.js'
 import { VIEWS } from './views.js'
 
 /** Changes of every kind of object, and what they mean on each edition. */
-export const CHANGES: ChangeCase[] = [...STREAMS, ...EXTERNAL, ...VIEWS, ...FUNCTIONS, ...OTHERS]
+export const CHANGES: ChangeCase[] = [...STREAMS, ...EXTERNAL, ...VIEWS, ...FUNCTIONS, ...OTHERS, ...ACCESS]

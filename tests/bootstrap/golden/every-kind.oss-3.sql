@@ -37,6 +37,18 @@ $$;
 -- function with_tax  (sql/functions/with_tax.sql:1:1)
 CREATE FUNCTION with_tax AS amount -> amount * 1.19;
 
+-- role shop_reader  (sql/access/reader.sql:2:1)
+CREATE ROLE shop_reader;
+
+-- user shop_dashboard  (sql/access/reader.sql:3:1)
+CREATE USER shop_dashboard IDENTIFIED WITH sha256_password BY '***' DEFAULT ROLE shop_reader;
+
+-- stream orders  (sql/streams/orders.sql:2:1)
+CREATE STREAM orders (order_id uint64, customer_id uint64, sku string, quantity uint32 DEFAULT 1, price decimal(18, 2) COMMENT 'of one piece, without tax', placed_at datetime64(3, 'UTC'), INDEX by_customer (customer_id) TYPE minmax GRANULARITY 4) TTL to_datetime(_tp_time) + 30d SETTINGS event_time_column = 'placed_at', logstore_retention_ms = 86400000;
+
+-- row policy paid_orders ON orders  (sql/access/reader.sql:10:1)
+CREATE ROW POLICY paid_orders ON orders USING price > 0 TO shop_reader;
+
 -- stream big_orders  (sql/streams/big_orders.sql:1:1)
 CREATE STREAM big_orders (order_id uint64, customer string, country string, `family` string, total float64) TTL to_datetime(_tp_time) + 7d;
 
@@ -82,9 +94,6 @@ CREATE EXTERNAL STREAM order_topic_named (raw string) SETTINGS type = 'kafka', n
 -- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:3:1)
 CREATE EXTERNAL STREAM order_topic_protobuf (order_id uint64, customer_id uint64, sku string) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'ProtobufSingle', format_schema = 'order_message:Order';
 
--- stream orders  (sql/streams/orders.sql:2:1)
-CREATE STREAM orders (order_id uint64, customer_id uint64, sku string, quantity uint32 DEFAULT 1, price decimal(18, 2) COMMENT 'of one piece, without tax', placed_at datetime64(3, 'UTC'), INDEX by_customer (customer_id) TYPE minmax GRANULARITY 4) TTL to_datetime(_tp_time) + 30d SETTINGS event_time_column = 'placed_at', logstore_retention_ms = 86400000;
-
 -- stream prices  (sql/streams/prices.sql:2:1)
 CREATE STREAM prices (sku string, price decimal(18, 2), valid_from datetime64(3, 'UTC')) PRIMARY KEY sku SETTINGS mode = 'versioned_kv', version_column = 'valid_from', keep_versions = 3;
 
@@ -114,3 +123,11 @@ CREATE MATERIALIZED VIEW mv_revenue_5m INTO revenue_5m AS SELECT window_start, w
 
 -- materialized view page_clicks  (sql/views/page_clicks.sql:2:1)
 CREATE MATERIALIZED VIEW page_clicks AS SELECT page, customer_id FROM clicks WHERE page != '/';
+
+-- grant shop_reader  (sql/access/reader.sql:5:1)
+GRANT SELECT ON orders TO shop_reader;
+GRANT SELECT ON big_orders TO shop_reader;
+GRANT SELECT ON revenue_5m TO shop_reader;
+
+-- grant shop_dashboard  (sql/access/reader.sql:8:1)
+GRANT shop_reader TO shop_dashboard;
