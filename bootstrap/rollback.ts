@@ -76,6 +76,7 @@ function objectOf(
     kind,
     statement,
     sql,
+    hiddenSql: sql,
     hash,
     secretsHash,
     dependsOn,
