@@ -94,8 +94,10 @@ async function keepTesting(
   named: readonly string[],
 ): Promise<void> {
   const { output, projectDir, signal } = context
+  const changes = changedFiles(projectDir, signal)
+  await stage.bench.sweep()
   output.line('Waiting for changes; Ctrl-C ends it.')
-  for await (const changed of changedFiles(projectDir, signal)) {
+  for await (const changed of changes) {
     const tests = testFiles(projectDir, named)
     const onlyTests = [...changed].every((path) => tests.includes(path))
     output.line()
@@ -105,5 +107,6 @@ async function keepTesting(
       if (signal.aborted) return
       output.failure(error, context.debug)
     }
+    await stage.bench.sweep()
   }
 }

@@ -16,6 +16,8 @@ export interface Bench {
   readonly client: ProtonClient
   /** Brokers as the engine reaches them. */
   readonly brokers: string
+  /** They are the development ones, without TLS and users. */
+  readonly plainBrokers: boolean
   /** Functions have no database. Which ones get names of their own: remote ones, whose answers differ, or all. */
   readonly ownFunctions: 'remote' | 'all'
   /** How many tests may run at once. */
@@ -42,5 +44,7 @@ export interface Bench {
   deadLetters(database: string, source: string): Promise<Record<string, unknown>[] | undefined>
   /** Tests are done with a database of these objects. Afterwards nothing in it calls functions; what else runs ends soon. */
   release(database: string, objects: readonly CompiledObject[]): Promise<void>
+  /** Takes away what released databases left, so that a long run does not pile it up. */
+  sweep(): Promise<void>
   close(): Promise<void>
 }

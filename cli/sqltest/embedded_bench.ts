@@ -34,6 +34,7 @@ export async function openEmbeddedBench(): Promise<Bench> {
   const { url, streamUrl, brokers, broker } = engine
   const client = new ProtonClient({ url, streamUrl })
   const pauses = new Set<Promise<unknown>>()
+  const released = new Set<string>()
   const failing = (database: string) =>
     engine
       .views(database)
@@ -44,6 +45,7 @@ export async function openEmbeddedBench(): Promise<Bench> {
     edition: 'embedded',
     client,
     brokers,
+    plainBrokers: true,
     ownFunctions: 'remote',
     slots: Math.max(2, availableParallelism()),
     prefix: '',
@@ -83,6 +85,7 @@ export async function openEmbeddedBench(): Promise<Bench> {
           `WHERE source = ${quoteString(`${database}.${source}`)} ORDER BY topic, partition, offset`,
       ),
     async release(database, objects) {
+      released.add(database)
       const views = objects.filter(({ kind }) => kind === 'materialized_view')
       const restless = !engine.quiet(database)
       // Others cost nothing while nobody writes to them; these poll their topics.
@@ -98,6 +101,15 @@ export async function openEmbeddedBench(): Promise<Bench> {
       pauses.add(pausing)
       void pausing.finally(() => pauses.delete(pausing))
       if (restless) await pausing
+    },
+    async sweep() {
+      await Promise.all(pauses)
+      for (const database of released) {
+        await client.exec(`DROP DATABASE IF EXISTS ${database}`)
+        for (const { name } of broker.topics()) if (name.startsWith(`${database}.`)) broker.deleteTopic(name)
+        clocks.delete(database)
+      }
+      released.clear()
     },
     async close() {
       await Promise.all(pauses)

@@ -3,7 +3,7 @@ import type { ProtonClient } from '../../driver/index.js'
 import type { Bench } from './bench.js'
 
 /**
- * Functions that tests have in common: an engine has one of each name, whatever the database. Those whose answers
+ * Functions, and whatever else has no database, that tests have in common: an engine has one of each name, whatever the database. Those whose answers
  * differ from test to test have a name of their own in each slot.
  */
 export class FunctionShelf {
@@ -27,7 +27,7 @@ export class FunctionShelf {
     return names
   }
 
-  /** Creates a function unless it stands so already. */
+  /** Creates one unless it stands so already. */
   async ensure(slot: string, object: CompiledObject, sql: string, client: ProtonClient): Promise<void> {
     const remote = object.statement.kind === 'create_function' && object.statement.body.language === 'remote'
     const key = remote ? `${object.name} ${slot}` : object.name
@@ -36,10 +36,5 @@ export class FunctionShelf {
     const done = client.exec(sql)
     this.#made.set(key, { sql, done })
     return done
-  }
-
-  /** Takes all of them away: from a server that others use too. */
-  async drop(client: ProtonClient, names: Iterable<string>): Promise<void> {
-    for (const name of names) await client.exec(`DROP FUNCTION IF EXISTS ${name}`).catch(() => undefined)
   }
 }

@@ -20,8 +20,12 @@ export interface Namespace {
   projectDatabase: string
   edition: Edition
   brokers: string
+  /** The brokers are the development ones: they know no TLS and no users. */
+  plainBrokers: boolean
   /** Functions that are called otherwise here. */
   functions: ReadonlyMap<string, string>
+  /** Named collections of the project: their settings are written out, since those of a test differ. */
+  collections: ReadonlyMap<string, readonly Setting[]>
   /** Where remote functions are answered. */
   stubUrl(name: string): string
 }
@@ -32,8 +36,38 @@ export function topicIn(namespace: Namespace, topic: string): string {
 }
 
 /** The topic of an external stream, as the project calls it. */
-export function topicOf(statement: Statement): string | undefined {
-  return statement.kind === 'create_external_stream' ? textOf(statement.settings, 'topic') : undefined
+export function topicOf(
+  statement: Statement,
+  { collections }: Pick<Namespace, 'collections'>,
+): string | undefined {
+  return statement.kind === 'create_external_stream'
+    ? textOf(writtenOut(statement.settings, collections), 'topic')
+    : undefined
+}
+
+/** Settings with those of the collection that they name; what is written beside it counts more. */
+function writtenOut(settings: readonly Setting[], collections: Namespace['collections']): Setting[] {
+  const named = textOf(settings, 'named_collection')
+  const collection = named === undefined ? undefined : collections.get(named)
+  if (!collection) return [...settings]
+  const own = settings.filter(({ name }) => name !== 'named_collection')
+  return [...collection.filter(({ name }) => !own.some((setting) => setting.name === name)), ...own]
+}
+
+/** How brokers are logged in to, which the development ones cannot be. */
+const SECURITY = /^(security_protocol|sasl_\w+|username|password|ssl_\w+|skip_ssl_cert_check|config_file)$/
+
+function connection(settings: Setting[], { plainBrokers }: Namespace): Setting[] {
+  return plainBrokers ? settings.filter(({ name }) => !SECURITY.test(name)) : settings
+}
+
+/** The named collections of a project, by name. */
+export function collectionsOf(objects: readonly CompiledObject[]): Map<string, readonly Setting[]> {
+  return new Map(
+    objects.flatMap(({ name, statement }) =>
+      statement.kind === 'create_named_collection' ? [[name, statement.entries] as const] : [],
+    ),
+  )
 }
 
 function textOf(settings: readonly Setting[], name: string): string | undefined {
@@ -56,7 +90,25 @@ export function statementIn(namespace: Namespace, statement: Statement): Stateme
     case 'create_materialized_view':
       return { ...named, ttl: undefined, into: named.into && localName(namespace, named.into) }
     case 'create_external_stream':
-      return { ...named, settings: named.settings.map((setting) => settingIn(namespace, setting)) }
+      return {
+        ...named,
+        settings: connection(writtenOut(named.settings, namespace.collections), namespace).map((setting) =>
+          settingIn(namespace, setting),
+        ),
+      }
+    case 'create_format_schema':
+      return { ...named, ifNotExists: true, orReplace: false }
+    case 'create_random_stream':
+      // Its rows are the test's, like those of any stream.
+      return {
+        ...named,
+        kind: 'create_stream',
+        mutable: false,
+        indexes: [],
+        families: [],
+        engine: undefined,
+        settings: [],
+      }
     default:
       return named
   }

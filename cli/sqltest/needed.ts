@@ -16,17 +16,18 @@ export interface TestScope {
  * left out, and so is everything behind what is looked at.
  */
 export function neededObjects(deployment: Deployment, scope: TestScope): CompiledObject[] {
-  const byName = new Map(
-    deployment.objects.filter(({ kind }) => kind !== 'function').map((object) => [object.name, object]),
+  /** Streams and views by their names, and what has no name among them by its key. */
+  const byKey = new Map(
+    deployment.objects.filter(({ kind }) => kind !== 'function').map((object) => [object.key, object]),
   )
   const writers = new Map<string, CompiledObject[]>()
-  for (const object of byName.values()) {
+  for (const object of byKey.values()) {
     const target = targetOf(object)
     if (target !== undefined) writers.set(target, [...(writers.get(target) ?? []), object])
   }
   const readBy = (object: CompiledObject) => {
     const target = targetOf(object)
-    return object.dependsOn.filter((key) => byName.has(key) && key !== target)
+    return object.dependsOn.filter((key) => byKey.has(key) && key !== target)
   }
 
   const fed = new Map<string, boolean>()
@@ -34,31 +35,29 @@ export function neededObjects(deployment: Deployment, scope: TestScope): Compile
     const known = fed.get(name)
     if (known !== undefined) return known
     fed.set(name, false)
-    const object = byName.get(name)
-    const makesRows = object?.kind === 'random_stream'
+    const object = byKey.get(name)
     const sources = object && object.kind !== 'stream' ? readBy(object) : []
     const answer =
       scope.given.has(name) ||
-      makesRows ||
       sources.some(isFed) ||
-      (writers.get(name) ?? []).some((writer) => isFed(writer.name))
+      (writers.get(name) ?? []).some((writer) => isFed(writer.key))
     fed.set(name, answer)
     return answer
   }
 
   const needed = new Set<string>()
   const need = (name: string): void => {
-    const object = byName.get(name)
+    const object = byKey.get(name)
     if (!object || needed.has(name)) return
     needed.add(name)
-    for (const source of object.dependsOn) if (byName.has(source)) need(source)
-    for (const writer of writers.get(name) ?? []) if (isFed(writer.name)) need(writer.name)
+    for (const source of object.dependsOn) if (byKey.has(source)) need(source)
+    for (const writer of writers.get(name) ?? []) if (isFed(writer.key)) need(writer.key)
   }
   for (const name of [...scope.given, ...scope.wanted]) need(name)
 
   const functions = new Set([...scope.functions].map((name) => objectKey('function', name)))
   for (const name of needed)
-    for (const called of needsOf(byName.get(name)!.statement).functions)
+    for (const called of needsOf(byKey.get(name)!.statement).functions)
       functions.add(objectKey('function', called))
   return deployment.objects.filter(({ key, kind }) =>
     kind === 'function' ? functions.has(key) : needed.has(key),

@@ -1,3 +1,4 @@
+import { UserError } from '../../dialect/index.js'
 import type { UdfDefinition } from '../../udfs/runtime/index.js'
 import type { Bench } from './bench.js'
 import type { Failure } from './expectations.js'
@@ -60,6 +61,14 @@ export function newStage(bench: Bench, stubs: StubServer): TestStage {
 /** Runs the tests of the files, several at once; results are told and come back in the order of files and tests. */
 export async function runTests(stage: TestStage, options: RunOptions): Promise<TestResult[]> {
   const waiting = planJobs(options.files, options)
+  if (waiting.length === 0)
+    throw new UserError(
+      'TEST_NONE',
+      options.filter === undefined ? 'There are no tests.' : 'No test is called like that.',
+      {
+        suggestion: 'Tests are in tests/**/*.test.yaml; --filter takes a part of their file or name.',
+      },
+    )
   const projects = new ProjectCache(options.projectDir, stage.bench.edition, options.target)
   const told = new InOrder(options.onResult)
   const work = async (slot: string): Promise<void> => {

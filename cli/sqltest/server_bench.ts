@@ -55,6 +55,7 @@ export async function openServerBench(target: Target): Promise<Bench> {
     edition: target.edition,
     client,
     brokers: target.engineBrokers,
+    plainBrokers: embedded,
     ownFunctions: 'all',
     slots: 2,
     prefix,
@@ -103,6 +104,10 @@ export async function openServerBench(target: Target): Promise<Bench> {
         : Promise.resolve(undefined),
     async release(database) {
       databases.add(database)
+    },
+    async sweep() {
+      for (const database of databases) await dropAll(client, database)
+      databases.clear()
     },
     async close() {
       try {

@@ -1,5 +1,7 @@
+import { traitsOf } from '../../bootstrap/kinds.js'
 import type { CompiledObject } from '../../bootstrap/model.js'
 import {
+  type ColumnDef,
   parseStatement,
   parseStatements,
   printStatement,
@@ -12,7 +14,7 @@ import type { Answer, TestError } from './expectations.js'
 import type { Step } from './format.js'
 import type { FunctionShelf } from './functions.js'
 import type { GeneratedColumn } from './generate.js'
-import { createdIn, type Namespace, statementIn, topicIn, topicOf } from './namespace.js'
+import { collectionsOf, createdIn, type Namespace, statementIn, topicIn, topicOf } from './namespace.js'
 import type { TestedProject } from './project_cache.js'
 import { stepMessages, stepRows } from './rows.js'
 import type { StubServer } from './stub_server.js'
@@ -56,7 +58,9 @@ export class Site {
       projectDatabase: project.target.database,
       edition: deployment.edition,
       brokers: bench.brokers,
+      plainBrokers: bench.plainBrokers,
       functions: functions.namesIn(slot, deployment),
+      collections: collectionsOf(deployment.objects),
       stubUrl: (name) => stubs.url(slot, name),
     }
   }
@@ -67,13 +71,18 @@ export class Site {
     const { client } = bench
     const { database } = this.namespace
     await client.exec(`CREATE DATABASE ${database}`)
+    const topics = new Set<string>()
     for (const object of this.objects) {
       try {
+        // What it holds stands in the streams that name it.
+        if (object.kind === 'named_collection') continue
         const sql = createdIn(this.namespace, object)
-        if (object.kind === 'function') await functions.ensure(slot, object, sql, client)
+        if (!traitsOf(object.kind).relation) await functions.ensure(slot, object, sql, client)
         else {
-          const topic = topicOf(object.statement)
-          if (topic !== undefined) await bench.createTopic(topicIn(this.namespace, topic))
+          const topic = topicOf(object.statement, this.namespace)
+          if (topic !== undefined && !topics.has(topic))
+            await bench.createTopic(topicIn(this.namespace, topic))
+          if (topic !== undefined) topics.add(topic)
           await client.exec(sql, { database })
         }
       } catch (error) {
@@ -110,7 +119,7 @@ export class Site {
     }
     const object = deployment.objects.find(({ name, kind }) => name === step.stream && kind !== 'function')
     const columns = columnsOf(object?.statement)
-    const topic = object && topicOf(object.statement)
+    const topic = object && topicOf(object.statement, this.namespace)
     if (topic !== undefined)
       return bench.produce(topicIn(this.namespace, topic), stepMessages(step, columns, { file, where }))
     if (step.messages)
@@ -205,9 +214,15 @@ export class Site {
   }
 }
 
+const HAS_COLUMNS = new Set<Statement['kind']>([
+  'create_stream',
+  'create_external_stream',
+  'create_random_stream',
+])
+
 function columnsOf(statement: Statement | undefined): GeneratedColumn[] {
-  if (statement?.kind !== 'create_stream' && statement?.kind !== 'create_external_stream') return []
-  return statement.columns.flatMap(({ name, type, default: fallback }) =>
+  if (!statement || !HAS_COLUMNS.has(statement.kind) || !('columns' in statement)) return []
+  return ((statement.columns ?? []) as ColumnDef[]).flatMap(({ name, type, default: fallback }) =>
     type && (!fallback || fallback.kind === 'default') ? [{ name, type }] : [],
   )
 }

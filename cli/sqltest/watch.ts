@@ -8,8 +8,8 @@ const RELEVANT = /\.(sql|ts|mts|js|mjs|json|yaml|yml|csv|ndjson|jsonl)$/
 /** Editors write a file in several steps. */
 const SETTLE_MS = 120
 
-/** Files of a folder that changed, in groups, until the signal fires. */
-export async function* changedFiles(dir: string, signal: AbortSignal): AsyncGenerator<Set<string>> {
+/** Files of a folder that change from now on, in groups, until the signal fires. */
+export function changedFiles(dir: string, signal: AbortSignal): AsyncIterable<Set<string>> {
   let changed = new Set<string>()
   let wake: (() => void) | undefined
   const watcher: FSWatcher = watch(dir, { recursive: true, signal }, (_event, name) => {
@@ -21,21 +21,24 @@ export async function* changedFiles(dir: string, signal: AbortSignal): AsyncGene
   watcher.on('error', () => {})
   const stop = () => wake?.()
   signal.addEventListener('abort', stop, { once: true })
-  try {
-    while (!signal.aborted) {
-      if (changed.size === 0) {
-        await new Promise<void>((done) => {
-          wake = done
-        })
-        await sleep(SETTLE_MS)
-        continue
+  async function* groups(): AsyncGenerator<Set<string>> {
+    try {
+      while (!signal.aborted) {
+        if (changed.size === 0) {
+          await new Promise<void>((done) => {
+            wake = done
+          })
+          await sleep(SETTLE_MS)
+          continue
+        }
+        const group = changed
+        changed = new Set()
+        yield group
       }
-      const group = changed
-      changed = new Set()
-      yield group
+    } finally {
+      signal.removeEventListener('abort', stop)
+      watcher.close()
     }
-  } finally {
-    signal.removeEventListener('abort', stop)
-    watcher.close()
   }
+  return groups()
 }

@@ -172,6 +172,36 @@ tests:
     }
   })
 
+  it('knows which branches of bounded views and of groups no row takes', async () => {
+    const branches = writeProject({
+      ...SMALL,
+      'sql/now.sql':
+        "CREATE VIEW now_hot AS SELECT device, if(value > 0, 'up', 'down') AS sign FROM table(readings)",
+      'sql/counted.sql':
+        "CREATE VIEW counted AS SELECT device, CASE WHEN count() > 1 THEN 'often' ELSE 'once' END AS how FROM readings GROUP BY device",
+      'sql/never.sql': 'CREATE VIEW never AS SELECT device FROM readings',
+      'tests/one.test.yaml': `
+tests:
+  - name: warm
+    given: [{ stream: readings, rows: [{ device: a, value: 60 }, { device: a, value: 70 }] }]
+    expect:
+      - { in: hot, count: 2 }
+      - { in: now_hot, count: 2 }
+      - { in: counted, rows: [{ device: a, how: often }] }
+`,
+    })
+    const { report: all } = await report(['--project', branches, '--coverage'])
+    expect(all.failed).toBe(0)
+    expect(all.coverage!.unmeasured).toEqual([])
+    expect(all.coverage!.views.untested).toEqual(['never'])
+    expect(all.coverage!.branches).toMatchObject({ total: 6, taken: 3 })
+    expect(all.coverage!.branches.missed.map(({ where }) => where)).toEqual([
+      'sql/counted.sql:1:79',
+      'sql/mv_hot.sql:1:75',
+      'sql/now.sql:1:59',
+    ])
+  })
+
   it('says what is wrong, for people and for CI, and starts again when a file changes', async () => {
     const bad = writeProject({
       ...SMALL,
