@@ -46,12 +46,13 @@ const SOURCES = new Map(
 describe('guides', () => {
   const program = createProgram()
   const leaves = leafCommands(program)
+  const guided = leaves.filter(({ words }) => words.join(' ') in GUIDES)
 
-  it('are there for every command, and for nothing else', () => {
+  it('are there for every command, and for nothing else (write them in cli/guides, then npm run docs)', () => {
     expect(Object.keys(GUIDES).sort()).toEqual(leaves.map(({ words }) => words.join(' ')).sort())
   })
 
-  it.each(leaves.map(({ words, command }) => [words.join(' '), words, command] as const))(
+  it.each(guided.map(({ words, command }) => [words.join(' '), words, command] as const))(
     '%s: names options that exist',
     (name, _words, command) => {
       const { behaviour, sideEffects, recovery, exitCodes } = GUIDES[name]!
@@ -71,7 +72,7 @@ describe('guides', () => {
     },
   )
 
-  it.each(leaves.map(({ words }) => [words.join(' '), words] as const))(
+  it.each(guided.map(({ words }) => [words.join(' '), words] as const))(
     '%s: names the exit codes that its code has',
     (name, words) => {
       const source = SOURCES.get(words[0]!)

@@ -39,6 +39,15 @@ export const DEPLOYMENT_GUIDES: Guides = {
       4: UNREACHABLE,
     },
   },
+  rollback: {
+    behaviour:
+      'Plans the way back to the deployment before the last bootstrap or apply, also where that was interrupted, and carries it out. Former versions of views that are still kept take over again without reading their past. A second time it does the last deployment again.',
+    sideEffects:
+      'Those of bootstrap, towards what was there before; the files of the project stay as they are, so the next plan shows them as changes. With --dry-run, nothing.',
+    recovery:
+      'Stopped half-way, run it again: what is done is not repeated. To go forward instead, correct the project and run `tpctl bootstrap`.',
+    exitCodes: { 0: 'the target is as before, or nothing to do', 1: LOST, 2: WRONG_USAGE, 4: UNREACHABLE },
+  },
   adopt: {
     behaviour:
       'Writes down what the target holds now as known, for all objects that somebody else changed or for those that are named.',
