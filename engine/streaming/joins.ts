@@ -11,12 +11,12 @@ import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
 import { LiveRows } from './live_rows.js'
 import { dictionaryLookup, liveLookup, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
-import { DELTA } from './operator.js'
+import { DELTA, walk } from './operator.js'
 import type { Pipe } from './pipe.js'
 import type { Place } from './place.js'
 import { isRanged, withinRange } from './range_join.js'
 import { JoinedChangelog, LiveSide, RowsOf } from './rows_of.js'
-import { isKeyed } from './scan.js'
+import { isKeyed, Scan } from './scan.js'
 import { tableNames, unsupported } from './select_shape.js'
 import { OperatorSource } from './source.js'
 import { timeConditions } from './start.js'
@@ -63,11 +63,13 @@ export class Joins {
       return this.#changelogs(join, left, await this.#right(join, place), place)
     }
     const keyed = this.#keyedBase(join.right, place)
-    if (keyed) return this.#enrich(join, left, await this.#current(join, keyed, strictness), place)
+    const current = keyed && (await this.#current(join, keyed, strictness))
+    const byArrival = current !== undefined && isByArrival(join, left, current, keyed!)
+    if (current && !byArrival) return this.#enrich(join, left, current, place)
 
     const right = await this.#right(join, place)
     const ranged = { ...join, on: join.on && withinRange(join.on, join, place.settings) }
-    if (right.source.semantic !== 'append') {
+    if (right.source.semantic !== 'append' && !byArrival) {
       if (!all || isRanged(join.on)) throw refusedChangelog(join, strictness)
       return this.#enrich(join, left, await this.#changing(join, left, right, place), place)
     }
@@ -78,6 +80,7 @@ export class Joins {
       keys.map((key) => key.right),
       place,
     )
+    waitsFor(right)
     return this.#enrich(ranged, left, side.lookup(), place)
   }
 
@@ -156,6 +159,7 @@ export class Joins {
   /** A changelog as the right side of an append stream: what is in force is looked up. */
   async #changing(join: Join, left: JoinInput, right: JoinInput, place: Place): Promise<Lookup> {
     const { keys } = joinCondition(join, left.side, right.side)
+    waitsFor(right)
     const side = await this.#liveSide(
       right,
       keys.map((key) => key.right),
@@ -237,6 +241,24 @@ export class Joins {
     const flat = query.from && !query.distinct && !query.limit && !query.limitBy && query.with.length === 0
     return flat && !isAggregation(query, this.pipe.env) ? this.#keyedBase(query.from!, place) : undefined
   }
+}
+
+/**
+ * LATEST takes the last row that arrived under the join's keys, whatever became of that row's own key since. What is in
+ * force tells that row only where the join's keys are those of the stream.
+ */
+function isByArrival(join: Join, left: JoinInput, current: Lookup, stream: StreamObject): boolean {
+  const { strictness } = join
+  if ((strictness !== 'latest' && strictness !== 'any') || stream.mode !== 'versioned_kv') return false
+  const { keys } = joinCondition(join, left.side, { relations: [current] })
+  const names = keys.map(({ right }) => (right.kind === 'column' ? right.path.at(-1) : undefined))
+  return !stream.primaryKey.every((name) => names.includes(name))
+}
+
+/** What stood on the right when the query started is read before the left is. */
+function waitsFor(right: JoinInput): void {
+  for (const operator of right.source.operators.flatMap(walk))
+    if (operator instanceof Scan) operator.leads = true
 }
 
 function refusedChangelog(join: Join, strictness: string): EngineError {

@@ -114,7 +114,8 @@ export class Pump {
 
   async #cut(): Promise<Record<number, Range>> {
     const ranges: Record<number, Range> = {}
-    for (const scan of this.scans) {
+    const leading = this.scans.filter((scan) => scan.leads && scan.position < scan.past)
+    for (const scan of leading.length > 0 ? leading : this.scans) {
       if (this.only !== undefined && scan.id !== this.only) continue
       const range = await scan.cut(this.limit, this.#byAppend)
       if (range) ranges[scan.id] = range
@@ -122,8 +123,11 @@ export class Pump {
     return ranges
   }
 
+  /** Between the rows of a replay nothing falls due but the next of them. */
   #deadline(): number | undefined {
-    const all = this.operators.map((o) => o.deadline?.()).filter((d) => d !== undefined)
+    const pauses = this.scans.map((scan) => scan.pausesUntil).filter((time) => time !== undefined)
+    const all =
+      pauses.length > 0 ? pauses : this.operators.map((o) => o.deadline?.()).filter((d) => d !== undefined)
     return all.length === 0 ? undefined : Math.min(...all)
   }
 

@@ -57,6 +57,8 @@ export class Scan implements Operator {
   position: number
   /** Up to here rows stood when the query started. */
   past = 0
+  /** Until its past is read, only scans that lead are read. */
+  leads = false
   /** Up to here the current rows are read, not the history. */
   #snapshotUntil: number
   #filter: string | undefined
@@ -159,7 +161,8 @@ export class Scan implements Operator {
     }
   }
 
-  deadline(): number | undefined {
+  /** A replay pauses until then. */
+  get pausesUntil(): number | undefined {
     return this.#due
   }
 

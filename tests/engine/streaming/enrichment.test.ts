@@ -19,6 +19,33 @@ beforeAll(async () => {
 afterAll(() => bench.close())
 
 describe('enrichment of an append stream', () => {
+  it("LATEST over other keys than the stream's takes what arrived last under them, from what stood at the start on", async () => {
+    await bench.stream(
+      'grade',
+      { g: 'int32', name: 'string' },
+      { mode: 'versioned_kv', primaryKey: ['name'] },
+    )
+    await bench.stream('pupil', { g: 'int32', who: 'string' })
+    await bench.insert('grade', [{ g: 1, name: 'gone' }])
+    await bench.insert('grade', [
+      { g: 9, name: 'gone' },
+      { g: 1, name: 'first' },
+    ])
+    const tail = await bench.query('SELECT who, name FROM pupil LEFT LATEST JOIN grade ON pupil.g = grade.g')
+    await bench.insert('pupil', [{ g: 1, who: 'a' }])
+    expect(await tail.take(1)).toEqual([['a', 'first']])
+    await bench.insert('grade', [{ g: 1, name: 'second' }])
+    // The row's own key moves on; the grade's last row stays.
+    await bench.insert('grade', [{ g: 2, name: 'second' }])
+    await bench.insert('pupil', [{ g: 1, who: 'b' }])
+    await bench.insert('pupil', [{ g: 2, who: 'c' }])
+    expect((await tail.take(3)).slice(1)).toEqual([
+      ['b', 'second'],
+      ['c', 'second'],
+    ])
+    await tail.stop()
+  })
+
   it('ASOF on the version keeps strict strict, LATEST nests on it, defaults for the unknown', async () => {
     await bench.view(
       `CREATE VIEW v_tokens AS

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../engine/clock.js'
+import type { AdhocQuery } from '../../../engine/streaming/adhoc.js'
 import { Bench, type Tail, until } from './harness.js'
 
 const clock = new ManualClock()
@@ -75,6 +76,18 @@ describe('a replay', () => {
     await later(second, 2000, ['3'])
     await later(second, 3000, ['3', '10'])
     await second.stop()
+  })
+
+  it('falls due for periodic emissions only with its rows', async () => {
+    const s = await past()
+    const tail = await bench.query(
+      `SELECT count() FROM ${s} WHERE _tp_time > earliest_ts() EMIT PERIODIC 1s SETTINGS replay_speed = 1, replay_time_column = 'ts'`,
+    )
+    await until(() => (tail.query as AdhocQuery).pump.scans[0]!.position === 1)
+    await later(tail, 1900, [])
+    await later(tail, 100, ['2'])
+    await later(tail, 3000, ['2', '4'])
+    await tail.stop()
   })
 
   it('is refused where it makes no sense', async () => {
