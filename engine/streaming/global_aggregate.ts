@@ -48,7 +48,7 @@ export class GlobalAggregate implements Operator {
     const ticker = this.#ticker
     const bindings = await this.source.bind(batch)
     const fresh = await this.state.add(batch, bindings)
-    if (fresh) ticker.touch(batch.now)
+    if (fresh) ticker.touch(batch)
     // Nothing in between is shown while the past is read (emit_during_backfill = 0).
     if (this.backfill.running(batch)) return undefined
     const early = this.backfill.ends(batch)

@@ -93,7 +93,7 @@ export class SessionAggregate implements Operator {
     }
     this.#closed.push(...closed.filter((session) => session.start !== undefined))
     this.#closedSince += closed.length
-    if (windowed) this.#ticker.touch(batch.now)
+    if (windowed) this.#ticker.touch(batch)
     if (this.policy.kind !== 'window_close') {
       const immediate = this.policy.kind === 'on_update' && this.policy.periodMs === 0
       if (immediate ? !this.#ticker.dirty : !this.#ticker.due(batch.now, false)) return undefined

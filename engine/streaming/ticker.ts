@@ -1,5 +1,5 @@
 import type { EmitPolicy } from './emit.js'
-import type { SavedState } from './operator.js'
+import type { Batch, SavedState } from './operator.js'
 
 /** When a periodic emission is due: at multiples of the period, if rows arrived since the last one. */
 export class Ticker {
@@ -34,10 +34,14 @@ export class Ticker {
       this.#next += (Math.floor((now - this.#next) / periodMs) + 1) * periodMs
   }
 
-  /** An idle ticker whose time has long passed is due at its next multiple, not at once. */
-  touch(now: number): void {
+  /**
+   * Rows arrived. An idle ticker whose time has long passed is due at its next multiple, not at once; not so in a
+   * replay, between whose rows time stood still.
+   */
+  touch({ now, ranges }: Batch): void {
     const { periodMs } = this.policy
-    if (!this.dirty && periodMs > 0 && now >= this.#next) {
+    const stoodStill = Object.values(ranges).some((range) => range.replayed)
+    if (!stoodStill && !this.dirty && periodMs > 0 && now >= this.#next) {
       this.#next += (Math.floor((now - this.#next) / periodMs) + 1) * periodMs
     }
     this.dirty = true

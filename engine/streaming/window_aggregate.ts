@@ -77,7 +77,7 @@ export class WindowAggregate implements Operator {
 
   async step(batch: Batch): Promise<Delta | undefined> {
     const rows = await this.input.step(batch)
-    if (await this.#add(batch, rows)) this.#ticker.touch(batch.now)
+    if (await this.#add(batch, rows)) this.#ticker.touch(batch)
     switch (this.policy.kind) {
       case 'window_close':
         return this.#emitClosed(batch)
