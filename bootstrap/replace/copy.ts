@@ -12,9 +12,9 @@ export interface Copy {
 }
 
 /**
- * Copies the rows behind `after`, chunk by chunk, up to `end` or the last one there is when it is called. Each chunk is told
+ * Copies the rows behind the first `after` ones, chunk by chunk, up to `end` or the last one there is when it is called. Each chunk is told
  * before the next begins; one that is copied again after an interruption is recognised by its id.
- * @returns the sequence number of the last row
+ * @returns how many rows the old stream has given out: sequence numbers begin with 0
  */
 export async function copyRows(
   site: Site,
@@ -23,7 +23,7 @@ export async function copyRows(
   onChunk: (upTo: number, last: number) => Promise<void>,
   end?: number,
 ): Promise<number> {
-  const last = end ?? (await lastRow(site, from))
+  const last = end ?? (await rowsEver(site, from))
   const list = columns.map(quoteName).join(', ')
   let done = after
   while (done < last) {
@@ -32,7 +32,7 @@ export async function copyRows(
     await run(
       site,
       `INSERT INTO ${quoteName(to)} (${list}) SETTINGS idempotent_id = ${id} SELECT ${list} FROM table(${quoteName(from)}) ` +
-        `WHERE _tp_sn > ${done} AND _tp_sn <= ${upTo} ORDER BY _tp_sn`,
+        `WHERE _tp_sn >= ${done} AND _tp_sn < ${upTo} ORDER BY _tp_sn`,
     )
     done = upTo
     await onChunk(done, last)
@@ -40,8 +40,8 @@ export async function copyRows(
   return done
 }
 
-/** Sequence number of the last row of a stream. */
-export async function lastRow({ client, options }: Site, stream: string): Promise<number> {
+/** How many rows a stream has ever had: the next sequence number. */
+export async function rowsEver({ client, options }: Site, stream: string): Promise<number> {
   const [row] = await client.rows<{ last_sn: string | number }>(
     `SELECT last_sn FROM system.stream_metrics WHERE database = current_database() AND name = ${quoteString(stream)}`,
     { signal: options.signal },

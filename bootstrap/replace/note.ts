@@ -31,7 +31,7 @@ export interface RebuildNote {
   members: NotedMember[]
   /** Views that write to copied streams and stand still during the switch. */
   writers: string[]
-  /** Of each copied stream, the sequence number of the last row that was copied. */
+  /** Of each copied stream, how many of its rows were copied. */
   copied: Record<string, number>
   /** Views that read a copied stream row by row and were dropped: where they go on in the old one and in the new one. */
   readers: { view: string; old: Positions; next: Positions }[]

@@ -2,7 +2,7 @@ import { UserError } from '../../dialect/index.js'
 import { listRelations } from '../live.js'
 import { definitionOf, run, type Site, waitFor } from '../site.js'
 import { dropStatement } from '../statements.js'
-import { type Copy, copyRows, lastRow } from './copy.js'
+import { type Copy, copyRows, rowsEver } from './copy.js'
 import { finish } from './finish.js'
 import {
   isAbout,
@@ -152,7 +152,7 @@ class Rebuild {
       for (const name of copied) {
         const member = this.task.members.find((one) => one.object.name === name)!
         await this.#copyUpTo(member, Number(old[name]))
-        next[name] = String(await lastRow(site, nextName(name)))
+        next[name] = String(await rowsEver(site, nextName(name)))
       }
       await this.#save({ readers: [...this.#note.readers, { view, old, next }] })
     }

@@ -19,11 +19,11 @@ export const DEPLOYMENT_GUIDES: Guides = {
   },
   bootstrap: {
     behaviour:
-      'Creates missing topics, plans, and carries the plan out in order; each step is read back before the next begins. The embedded engine is started if it does not run. A second time there is nothing to do. --install first fetches, verifies and starts the server of the target on this machine.',
+      'Creates missing topics, plans, and carries the plan out in order; each step is read back before the next begins. Views and streams are replaced without losing or doubling a row where the edition can (docs/replacing.md): a new version takes over when it is at most --max-lag rows behind, and the old one is kept for --keep. The embedded engine is started if it does not run. A second time there is nothing to do. --install first fetches, verifies and starts the server of the target on this machine.',
     sideEffects:
       'Objects in the target, topics at the broker, and the stream tpctl_ledger that remembers what was applied. Rows or the state of views are lost only with --allow-destructive; changes that somebody else made are undone only with --overwrite-drift, and kept with --adopt.',
     recovery:
-      'Stopped at any point, run it again: what is done is not repeated. A statement that the engine refuses is named with its file; what was done before it stays.',
+      'Stopped at any point, run it again: what is done is not repeated. `tpctl status` and `tpctl plan` say what is half done, `tpctl rollback` undoes it. A statement that the engine refuses is named with its file; what was done before it stays.',
     exitCodes: { 0: 'the target is as the project says', 1: LOST, 2: WRONG_USAGE, 4: UNREACHABLE },
   },
   apply: {
@@ -41,12 +41,17 @@ export const DEPLOYMENT_GUIDES: Guides = {
   },
   rollback: {
     behaviour:
-      'Plans the way back to the deployment before the last bootstrap or apply, also where that was interrupted, and carries it out. Former versions of views that are still kept take over again without reading their past. A second time it does the last deployment again.',
+      'Plans towards what was deployed before the last bootstrap or apply and carries that out, in the same ways as any deployment; what an interrupted one began is undone. Versions that were kept take their names again once they have read what came meanwhile (--max-lag). --dry-run only shows it. A second time does the undone deployment again.',
     sideEffects:
-      'Those of bootstrap, towards what was there before; the files of the project stay as they are, so the next plan shows them as changes. With --dry-run, nothing.',
+      'Those of bootstrap. The project is not touched, so that the next plan shows it ahead of the target. Columns that were added to a stream stay.',
     recovery:
-      'Stopped half-way, run it again: what is done is not repeated. To go forward instead, correct the project and run `tpctl bootstrap`.',
-    exitCodes: { 0: 'the target is as before, or nothing to do', 1: LOST, 2: WRONG_USAGE, 4: UNREACHABLE },
+      'Stopped at any point, run it or `tpctl bootstrap`. A former definition with a secret comes from the project only: check its former state out and deploy that.',
+    exitCodes: {
+      0: 'the target is as before',
+      1: `${LOST}; or nothing was deployed, or a secret is needed`,
+      2: WRONG_USAGE,
+      4: UNREACHABLE,
+    },
   },
   adopt: {
     behaviour:
