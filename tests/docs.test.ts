@@ -2,10 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { generatedFiles } from '../cli/generated_files.js'
 import { GUIDES } from '../cli/guides/index.js'
 import { leafCommands } from '../cli/guides/render.js'
 import { createProgram } from '../cli/program.js'
+import { testFile } from '../cli/sqltest/format.js'
+import { PATTERN_NAMES } from '../cli/sqltest/match.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -32,6 +36,26 @@ describe('what is made from the code', () => {
     expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([])
   })
 })
+
+describe('docs/testing.md', () => {
+  const blocks = [...read('docs/testing.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!)
+
+  it('shows files that are right', () => {
+    expect(blocks.length).toBeGreaterThan(4)
+    for (const block of blocks) expect(testFile.safeParse(parse(block)).error, block).toBeUndefined()
+  })
+
+  it('has every pattern, and every key of a step and of an expectation', () => {
+    const text = read('docs/testing.md')
+    for (const pattern of PATTERN_NAMES) expect(text).toContain(pattern)
+    const { properties } = z.toJSONSchema(testFile, { io: 'input' }) as unknown as { properties: Schema }
+    const test = properties.tests!.items!.properties!
+    for (const keys of [test, test.given!.items!.properties!, test.expect!.items!.properties!])
+      for (const key of Object.keys(keys)) expect(text, key).toMatch(new RegExp(`\\b${key}\\b`))
+  })
+})
+
+type Schema = Record<string, { items?: { properties?: Schema } }>
 
 /** The file of each command, by its first word. */
 const SOURCES = new Map(

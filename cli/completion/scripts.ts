@@ -21,7 +21,7 @@ function commandPaths(places: readonly Completions[]): string[] {
 /** For bash and zsh: goes from the command so far to the one that the next word makes of it. */
 function pathCases(places: readonly Completions[]): string {
   return commandPaths(places)
-    .map((path) => `      '${path}') path='${path}' ;;`)
+    .map((path) => `      '${path}') called='${path}' ;;`)
     .join('\n')
 }
 
@@ -43,14 +43,14 @@ function bash(places: readonly Completions[]): string {
   })
   return `# bash completion of tpctl: source <(tpctl completion bash)
 _tpctl() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" called='' word
   COMPREPLY=()
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "\${path:+$path }$word" in
+    case "\${called:+$called }$word" in
 ${pathCases(places)}
     esac
   done
-  case "$path" in
+  case "$called" in
 ${cases.join('\n')}
   esac
 }
@@ -79,15 +79,16 @@ function zsh(places: readonly Completions[]): string {
   return `#compdef tpctl
 # zsh completion of tpctl: source <(tpctl completion zsh)
 _tpctl() {
-  local path='' word state
+  local called='' word state line context
+  local -A opt_args
   local -i at
   for (( at = 2; at < CURRENT; at++ )); do
     word=$words[at]
-    case "\${path:+$path }$word" in
+    case "\${called:+$called }$word" in
 ${pathCases(places)}
     esac
   done
-  case "$path" in
+  case "$called" in
 ${cases.join('\n')}
   esac
 }
@@ -113,17 +114,17 @@ function fish(places: readonly Completions[]): string {
   })
   return `# fish completion of tpctl: tpctl completion fish | source
 function __tpctl_at
-  set -l path ''
+  set -l called ''
   for word in (commandline -opc)[2..-1]
-    set -l next (string trim "$path $word")
+    set -l next (string trim "$called $word")
     switch "$next"
       case ${commandPaths(places)
         .map((path) => `'${path}'`)
         .join(' ')}
-        set path "$next"
+        set called "$next"
     end
   end
-  test "$path" = "$argv[1]"
+  test "$called" = "$argv[1]"
 end
 ${lines.join('\n')}
 `

@@ -9,7 +9,7 @@ import { startEngine } from '../../engine/engine.js'
 import type { Bench } from './bench.js'
 
 /** How long views may take to work through the rows of a step. */
-const SETTLE_MS = 20_000
+const SETTLE_MS = 60_000
 /** A view that tries again for so long will not get through. */
 const FAILING_MS = 2_500
 const POLL_MS = 2
