@@ -48,6 +48,9 @@ const KINDS: Record<DeployedKind, KindTraits> = {
   quota: foreign,
 }
 
+/** Everything that tpctl deploys. */
+export const DEPLOYABLE = (Object.keys(KINDS) as DeployedKind[]).filter((kind) => KINDS[kind].deployable)
+
 export function traitsOf(kind: DeployedKind): KindTraits {
   return KINDS[kind]
 }

@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ApplyOptions, applyPlan } from '../../bootstrap/apply.js'
 import { compile } from '../../bootstrap/compile.js'
 import { destroy, planDestroy } from '../../bootstrap/destroy.js'
 import { doctor } from '../../bootstrap/doctor.js'
+import { DEPLOYABLE, type DeployedKind } from '../../bootstrap/kinds.js'
 import { readLive } from '../../bootstrap/live.js'
 import type { Deployment, Plan } from '../../bootstrap/model.js'
 import { planDeployment } from '../../bootstrap/plan.js'
@@ -18,6 +20,9 @@ import { parseStatements, printStatement } from '../../dialect/index.js'
 import type { ProtonClient } from '../../driver/index.js'
 import { type Engine, startEngine } from '../../engine/engine.js'
 import { PIPELINE, projectFolder } from './project_folder.js'
+
+/** What the embedded engine does not have, and what has no statement of its own. */
+const LACKING = new Set<DeployedKind>(['external_table', 'table', 'format_schema'])
 
 /** The same questions as of the fake, asked of a real engine. */
 let dir: string
@@ -141,6 +146,28 @@ describe('bootstrap on the embedded engine', () => {
     const left = await client.rows<{ name: string }>('SHOW STREAMS')
     expect(left.map(({ name }) => name)).toEqual(['theirs'])
     expect((await planDestroy(deployment, client)).empty).toBe(true)
+  })
+
+  it('deploys an object of every kind, finds nothing to do then, and takes all of them away', async () => {
+    const { url, streamUrl, brokers } = engine
+    const folder = fileURLToPath(new URL('../../examples/every-kind', import.meta.url))
+    const project = await loadProject(folder, { env: {}, overrides: { url, streamUrl, brokers } })
+    await ensureTopics(brokers, project.topics)
+    const deployment = compile(project)
+    const plan = async () => planDeployment(deployment, await readLive(client, deployment.objects))
+    await applyPlan(await plan(), client)
+    expect(await plan()).toMatchObject({ empty: true, drifted: false })
+    expect(new Set(deployment.objects.map(({ kind }) => kind))).toEqual(
+      new Set(DEPLOYABLE.filter((kind) => !LACKING.has(kind))),
+    )
+    const languages = deployment.objects.flatMap(({ statement }) =>
+      statement.kind === 'create_function' ? [`${statement.body.language}${statement.aggregate}`] : [],
+    )
+    expect(new Set(languages)).toEqual(
+      new Set(['sqlfalse', 'javascriptfalse', 'javascripttrue', 'remotefalse']),
+    )
+    await destroy(await planDestroy(deployment, client), client, { allowDestructive: true })
+    expect(await client.rows('SELECT name FROM system.roles')).toEqual([])
   })
 
   it('makes topics that are missing, once', async () => {

@@ -49,6 +49,9 @@ CREATE STREAM orders (order_id uint64, customer_id uint64, sku string, quantity 
 -- row policy paid_orders ON orders  (sql/access/reader.sql:10:1)
 CREATE ROW POLICY paid_orders ON orders USING price > 0 TO shop_reader;
 
+-- row policy all_orders ON orders  (sql/access/reader.sql:12:1)
+CREATE ROW POLICY all_orders ON orders USING 1 TO ALL EXCEPT shop_reader;
+
 -- stream big_orders  (sql/streams/big_orders.sql:1:1)
 CREATE STREAM big_orders (order_id uint64, customer string, country string, `family` string, total float64) TTL to_datetime(_tp_time) + 7d;
 
@@ -80,7 +83,7 @@ CREATE FORMAT SCHEMA order_message AS '\nsyntax = "proto3";\nmessage Order {\n  
 CREATE RANDOM STREAM clicks (customer_id uint64 DEFAULT rand() % 100, page string DEFAULT ['/', '/cart', '/help'][rand() % 3 + 1]) SETTINGS eps = 10;
 
 -- stream order_counts  (sql/streams/order_counts.sql:2:1)
-CREATE STREAM order_counts (counted_at datetime64(3, 'UTC'), orders uint64);
+CREATE STREAM order_counts (counted_at datetime64(3, 'UTC'), orders uint64) TTL to_datetime(_tp_time) + 90d;
 
 -- external stream order_topic  (sql/streams/order_topic.sql:2:1)
 CREATE EXTERNAL STREAM order_topic (order_id uint64, customer_id uint64, sku string, quantity uint32, price float64, placed_at datetime64(3, 'UTC')) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'JSONEachRow';
@@ -91,7 +94,7 @@ CREATE EXTERNAL STREAM order_topic_named (raw string) SETTINGS type = 'kafka', n
 -- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:3:1)
 CREATE EXTERNAL STREAM order_topic_protobuf (order_id uint64, customer_id uint64, sku string) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'ProtobufSingle', format_schema = 'order_message:Order';
 
--- stream prices  (sql/streams/prices.sql:2:1)
+-- stream prices  (sql/streams/prices.sql:3:1)
 CREATE STREAM prices (sku string, price decimal(18, 2), valid_from datetime64(3, 'UTC')) PRIMARY KEY sku SETTINGS mode = 'versioned_kv', version_column = 'valid_from', keep_versions = 3;
 
 -- stream revenue_5m  (sql/streams/revenue_5m.sql:1:1)
@@ -118,7 +121,7 @@ CREATE MATERIALIZED VIEW mv_orders INTO orders AS SELECT order_id, customer_id, 
 -- materialized view mv_revenue_5m  (sql/views/mv_revenue_5m.sql:1:1)
 CREATE MATERIALIZED VIEW mv_revenue_5m INTO revenue_5m AS SELECT window_start, window_end, sku, count() AS orders, sum(to_float64(price) * quantity) AS revenue, median_price(to_float64(price)) AS median_price FROM tumble(orders, placed_at, 5m) GROUP BY window_start, window_end, sku EMIT AFTER WINDOW CLOSE WITH DELAY 10s AND TIMEOUT 1m SETTINGS checkpoint_interval = 5;
 
--- materialized view page_clicks  (sql/views/page_clicks.sql:2:1)
+-- materialized view page_clicks  (sql/views/page_clicks.sql:3:1)
 CREATE MATERIALIZED VIEW page_clicks AS SELECT page, customer_id FROM clicks WHERE page != '/';
 
 -- grant shop_reader  (sql/access/reader.sql:5:1)

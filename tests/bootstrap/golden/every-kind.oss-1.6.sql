@@ -41,6 +41,9 @@ CREATE STREAM orders (order_id uint64, customer_id uint64, sku string, quantity 
 -- row policy paid_orders ON orders  (sql/access/reader.sql:10:1)
 CREATE ROW POLICY paid_orders ON orders USING price > 0 TO shop_reader;
 
+-- row policy all_orders ON orders  (sql/access/reader.sql:12:1)
+CREATE ROW POLICY all_orders ON orders USING 1 TO ALL EXCEPT shop_reader;
+
 -- format schema order_message  (sql/schemas/order_message.sql:2:1)
 CREATE FORMAT SCHEMA order_message AS '\nsyntax = "proto3";\nmessage Order {\n  uint64 order_id = 1;\n  uint64 customer_id = 2;\n  string sku = 3;\n}\n' TYPE Protobuf;
 
@@ -62,7 +65,7 @@ CREATE EXTERNAL STREAM order_topic (order_id uint64, customer_id uint64, sku str
 -- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:3:1)
 CREATE EXTERNAL STREAM order_topic_protobuf (order_id uint64, customer_id uint64, sku string) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'ProtobufSingle', format_schema = 'order_message:Order';
 
--- stream prices  (sql/streams/prices.sql:2:1)
+-- stream prices  (sql/streams/prices.sql:3:1)
 CREATE STREAM prices (sku string, price decimal(18, 2), valid_from datetime64(3, 'UTC')) PRIMARY KEY sku SETTINGS mode = 'versioned_kv', version_column = 'valid_from', keep_versions = 3;
 
 -- stream revenue_5m  (sql/streams/revenue_5m.sql:1:1)
@@ -91,7 +94,7 @@ CREATE MATERIALIZED VIEW mv_orders INTO orders AS SELECT order_id, customer_id, 
 -- materialized view mv_revenue_5m  (sql/views/mv_revenue_5m.sql:1:1)
 CREATE MATERIALIZED VIEW mv_revenue_5m INTO revenue_5m AS SELECT window_start, window_end, sku, count() AS orders, sum(to_float64(price) * quantity) AS revenue, median_price(to_float64(price)) AS median_price FROM tumble(orders, placed_at, 5m) GROUP BY window_start, window_end, sku EMIT AFTER WATERMARK WITH DELAY 10s AND TIMEOUT 1m SETTINGS checkpoint_interval = 5;
 
--- materialized view page_clicks  (sql/views/page_clicks.sql:2:1)
+-- materialized view page_clicks  (sql/views/page_clicks.sql:3:1)
 CREATE MATERIALIZED VIEW page_clicks AS SELECT page, customer_id FROM clicks WHERE page != '/';
 
 -- grant shop_reader  (sql/access/reader.sql:5:1)

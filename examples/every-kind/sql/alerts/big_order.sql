@@ -1,4 +1,4 @@
--- @editions oss-3, enterprise
+-- @editions embedded, oss-3, enterprise
 CREATE ALERT big_order
 BATCH 10 EVENTS WITH TIMEOUT 5s
 LIMIT 1 ALERTS PER 1m

@@ -1,4 +1,4 @@
--- @editions oss-3, enterprise
+-- @editions embedded, oss-3, enterprise
 CREATE DICTIONARY customer_names (
   customer_id uint64,
   name string DEFAULT 'somebody'

@@ -1,3 +1,4 @@
+-- tpctl-lint disable=NO_TTL one row a product
 -- The price of a product over time: the largest version wins, three are kept for joins with the past.
 CREATE STREAM prices (
   sku string,
