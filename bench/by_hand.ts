@@ -3,22 +3,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Session } from 'chdb'
-
-type Seconds = { seconds: number }
-
-function open(dir: string, args: string[] = []): Session {
-  mkdirSync(dir, { recursive: true })
-  return new Session(join(dir, 'chdb'), { connectionArgs: args })
-}
-
-async function timed(body: () => Promise<unknown>): Promise<Seconds> {
-  const started = performance.now()
-  await body()
-  return { seconds: (performance.now() - started) / 1000 }
-}
-
-const run = (session: Session, sql: string) => session.queryAsync(sql, { format: 'Null' })
+import { open, run, type Seconds, timed, value } from './chdb.js'
+import { ROW } from './view_data.js'
 
 /** Batches of NDJSON into a MergeTree. */
 async function insert({
@@ -164,12 +150,30 @@ process.stdin.on('data', (chunk) => {
   return timed(() => run(session, `SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(${rows})`))
 }
 
+/** Rows that a start is measured on. */
+async function fill({ dir, rows }: { dir: string; rows: number }): Promise<object> {
+  const session = open(dir)
+  await run(
+    session,
+    'CREATE TABLE src (v UInt64, k String, ts DateTime64(3), x Float64) ENGINE = MergeTree ORDER BY v',
+  )
+  await run(session, `INSERT INTO src SELECT ${ROW} FROM numbers(${rows})`)
+  return {}
+}
+
+/** One answer from a folder, an empty one or a filled one. */
+async function first({ dir, rows }: { dir: string; rows: number }): Promise<object> {
+  return { count: await value(open(dir), rows > 0 ? 'SELECT count() FROM src' : 'SELECT 1') }
+}
+
 const BASELINES: Record<string, (input: never) => Promise<object>> = {
   insert,
   loadTokens,
   classify,
   chain,
   executable,
+  fill,
+  first,
 }
 
 process.once('message', async ({ name, input }: { name: string; input: never }) => {

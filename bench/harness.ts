@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,15 @@ export interface Measurement {
   baseline: string
   /** Larger is better, as for rows/s; not for latencies and memory. */
   moreIsBetter: boolean
+  /** What is promised: a bound for the engine's figure, or for its ratio to what is done by hand. */
+  limit?: { of: 'engine' | 'ratio'; bound: number }
+}
+
+/** Whether a measurement keeps its limit; undefined where it has none. */
+export function keepsLimit({ engine, byHand, moreIsBetter, limit }: Measurement): boolean | undefined {
+  if (!limit) return undefined
+  const figure = limit.of === 'engine' ? engine : engine / byHand
+  return moreIsBetter ? figure >= limit.bound : figure <= limit.bound
 }
 
 export interface BenchContext {
@@ -109,6 +118,39 @@ export function inChild<T>(script: string, message: object): Promise<T> {
     )
     child.send(message)
   })
+}
+
+/** A child that is asked again and again: one answer to each message. */
+export class Child {
+  readonly #child: ChildProcess
+
+  constructor(script: string) {
+    this.#child = fork(fileURLToPath(new URL(script, import.meta.url)), {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  ask<T>(message: object | string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const ended = (code: number | null) => reject(new Error(`the child ended with ${code}`))
+      this.#child.once('exit', ended)
+      this.#child.once('message', (answer) => {
+        this.#child.off('exit', ended)
+        resolve(answer as T)
+      })
+      this.#child.send(message)
+    })
+  }
+
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.send('end')
+    await ended
+  }
 }
 
 /** Seconds that `body` takes. */

@@ -1,18 +1,38 @@
 /**
  * npm run bench [-- --only <name>] [--scale <factor>] [--json]: each line beside the same work done by hand, both
- * measured in this run, on this machine. Ratios travel between machines; the figures do not.
+ * measured in this run, on this machine. Ratios travel between machines; the figures do not. A run of everything at
+ * full size writes docs/bench.md.
  */
+import { writeFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { packageRoot } from '../cli/package_root.js'
 import { renderTable } from '../cli/table.js'
+import { chain } from './cases/chain.js'
 import { feedTokensCase } from './cases/feed_tokens.js'
 import { flagship } from './cases/flagship.js'
 import { gateway } from './cases/gateway.js'
+import { idle } from './cases/idle.js'
 import { insert } from './cases/insert.js'
 import { latency } from './cases/latency.js'
+import { stored } from './cases/stored.js'
 import { udf } from './cases/udf.js'
-import { type BenchCase, type Measurement, withTempDir } from './harness.js'
+import { views } from './cases/views.js'
+import { type BenchCase, keepsLimit, type Measurement, withTempDir } from './harness.js'
 
-const CASES: BenchCase[] = [insert, feedTokensCase, flagship, latency, udf, gateway]
+const CASES: BenchCase[] = [
+  insert,
+  feedTokensCase,
+  ...views,
+  udf,
+  chain,
+  flagship,
+  latency,
+  stored,
+  idle,
+  gateway,
+]
 
 const { values } = parseArgs({
   options: {
@@ -35,28 +55,52 @@ for (const bench of chosen) {
   process.stderr.write(`${bench.name} …\n`)
   results.push(...(await withTempDir((dir) => bench.run({ dir, scale }))))
 }
+
+const number = (value: number) => value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
+
+function limitText(measurement: Measurement): string {
+  const { limit, moreIsBetter } = measurement
+  if (!limit) return ''
+  const bound = `${moreIsBetter ? '≥' : '≤'} ${limit.bound}${limit.of === 'ratio' ? ' ×' : ''}`
+  return keepsLimit(measurement) ? bound : `${bound} MISSED`
+}
+
+const COLUMNS = ['what', 'unit', 'tpctl', 'by hand', 'tpctl / by hand', 'limit', 'by hand is']
+const rows = results.map((m) => [
+  m.what,
+  m.unit,
+  number(m.engine),
+  number(m.byHand),
+  `${number(m.engine / m.byHand)} ×`,
+  limitText(m),
+  m.baseline,
+])
 if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`)
 else {
-  const number = (value: number) => value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
-  const right = (title: string) => ({ title, align: 'right' as const })
-  process.stdout.write(
-    `${renderTable(
-      [
-        { title: 'what' },
-        { title: 'unit' },
-        right('tpctl'),
-        right('by hand'),
-        right('tpctl / by hand'),
-        { title: 'by hand is', maxWidth: 100 },
-      ],
-      results.map((m) => [
-        m.what,
-        m.unit,
-        number(m.engine),
-        number(m.byHand),
-        `${number(m.engine / m.byHand)} ×`,
-        m.baseline,
-      ]),
-    )}\n`,
-  )
+  const shape = (title: string, i: number) => ({
+    title,
+    ...(i >= 2 && i <= 4 ? { align: 'right' as const } : {}),
+    ...(i === COLUMNS.length - 1 ? { maxWidth: 100 } : {}),
+  })
+  process.stdout.write(`${renderTable(COLUMNS.map(shape), rows)}\n`)
+}
+if (chosen.length === CASES.length && scale === 1) writeFigures()
+
+function writeFigures(): void {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  const text = [
+    '# Benchmarks',
+    '',
+    'Written by `npm run bench`: each figure of tpctl beside the same work done by hand, by somebody who knows chDB, in',
+    'the same run on the same machine. Ratios travel between machines; the figures do not. `bench/by_hand*.ts` is what',
+    '"by hand" means.',
+    '',
+    `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}.`,
+    '',
+    line(COLUMNS),
+    line(COLUMNS.map((_, i) => (i >= 2 && i <= 4 ? '---:' : '---'))),
+    ...rows.map(line),
+    '',
+  ].join('\n')
+  writeFileSync(join(packageRoot(), 'docs/bench.md'), text)
 }

@@ -22,6 +22,7 @@ export const udf: BenchCase = {
         byHand: rows / hand.seconds,
         baseline: 'chDB: executable_pool over RowBinary, loop written by hand',
         moreIsBetter: true,
+        limit: { of: 'ratio', bound: 0.6 },
       },
     ]
   },

@@ -4,6 +4,7 @@ import type { OutputColumn, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
 import { fingerprint } from '../planner/walk.js'
+import { anyOrder } from './any_order.js'
 import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
 import type { Pipe } from './pipe.js'
@@ -125,8 +126,9 @@ export class AggregateState implements GroupState {
   async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
     if (bindings.length === 0) return false
     const parts: string[] = []
+    const settings = this.#isOrdered ? undefined : anyOrder(batch)
     for (const from of bindings) {
-      const { sql } = await this.pipe.translate(this.#partial(from))
+      const { sql } = await this.pipe.translate({ ...this.#partial(from), settings })
       parts.push(`SELECT * FROM (${sql})`)
     }
     const select = `SELECT *, toUInt64(${batch.seq}), toUInt32(${this.epoch}) FROM (${parts.join(' UNION ALL ')})`

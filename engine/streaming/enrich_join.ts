@@ -1,5 +1,6 @@
 import type { Expr, Join, Query, TableExpr } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
+import { anyOrder } from './any_order.js'
 import type { JoinCondition, Side } from './join_keys.js'
 import { joinCondition } from './join_keys.js'
 import { namesInExpressions } from './names_in.js'
@@ -26,6 +27,8 @@ export interface Lookup {
   /** The column whose largest value per primary key is the current row. */
   versionColumn?: string
   hasArrival: boolean
+  /** Columns of which no two current rows have the same values. */
+  unique?: readonly string[]
   /** What feeds it, where it is fed batch by batch. */
   operators?: Operator[]
   /** Takes the batch's rows before the left ones look them up. */
@@ -101,6 +104,14 @@ export class EnrichJoin implements Source {
     return !(onVersion && this.keepVersions === 1)
   }
 
+  /** The keys of the join hold what tells the current rows apart. */
+  get #meetsOneAtMost(): boolean {
+    const keys = this.condition.keys.map(({ right }) =>
+      right.kind === 'column' ? right.path.at(-1) : undefined,
+    )
+    return !this.#needsHistory && this.right.unique?.every((name) => keys.includes(name)) === true
+  }
+
   #joined(left: TableExpr, right: TableExpr): TableExpr {
     const { strictness, ...join } = this.join
     return { ...join, ...(strictness === 'asof' ? { strictness } : {}), left, right }
@@ -131,20 +142,22 @@ export class EnrichJoin implements Source {
       .map((name): Expr => ({ kind: 'alias', expr: column(alias, name), name }))
     const newest = this.right.hasArrival ? [{ expr: column(ARRIVAL), descending: true }] : []
     const { inequality } = this.condition
-    const strictness = this.join.strictness ?? 'all'
-    if (strictness === 'all') {
-      return { kind: 'subquery_table', query: selectFrom(rows, columns, { where }), alias }
+    const settings = anyOrder(batch)
+    if ((this.join.strictness ?? 'all') === 'all' || this.#meetsOneAtMost) {
+      return { kind: 'subquery_table', query: selectFrom(rows, columns, { where, settings }), alias }
     }
     if (!inequality) {
       const query = selectFrom(rows, columns, {
         where,
         orderBy: newest,
         limitBy: { limit: number(1), by: keys },
+        settings,
       })
       return { kind: 'subquery_table', query, alias }
     }
     const order = [{ expr: inequality.right, descending: true }, ...newest]
-    const best = { where, orderBy: order, limitBy: { limit: number(this.keepVersions), by: keys } }
+    const limitBy = { limit: number(this.keepVersions), by: keys }
+    const best = { where, orderBy: order, limitBy, settings }
     if (this.keepVersions === 1)
       return { kind: 'subquery_table', query: selectFrom(rows, columns, best), alias }
     const kept = selectFrom(rows, [...columns, ...(this.right.hasArrival ? [column(ARRIVAL)] : [])], best)

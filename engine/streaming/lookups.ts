@@ -18,6 +18,7 @@ export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable
     columns: store.current(stream).columns,
     versionColumn: versionColumn(stream),
     hasArrival: true,
+    unique: stream.primaryKey,
     current: async () => rawTable(withArrival(store.current(stream)), alias),
     history: async () => rawTable(withArrival(store.slice(stream, 0, store.lastSn(stream))), alias),
   }

@@ -3,10 +3,12 @@ import type { Batch, Delta, Operator, Range, SavedState } from './operator.js'
 import { walk } from './operator.js'
 import type { Scan } from './scan.js'
 
-/** Rows of one scan that a batch takes at most. */
-const MAX_ROWS = 65_536
+/** Rows of one scan that a batch takes at first, and at most: what a statement costs by itself is spread over many rows. */
+const FIRST_ROWS = 65_536
+const MAX_ROWS = 524_288
 /** A batch that took longer makes the next ones smaller, in ms. */
 const SLOW_MS = 2_000
+/** One as large as allowed that took less makes them larger; wide rows, of which fewer fit into memory, take their time. */
 const FAST_MS = 500
 
 /**
@@ -16,7 +18,7 @@ const FAST_MS = 500
 export class Pump {
   /** Number of the last batch that was cut. */
   seq = 0
-  limit = MAX_ROWS
+  limit = FIRST_ROWS
   /** What to do once when no batch has come for so many ms. */
   whenIdle: { afterMs: number; run(): Promise<void> } | undefined
   #rested = true
@@ -94,8 +96,12 @@ export class Pump {
     this.#rested = false
     for (const scan of this.scans) scan.advance(batch)
     if (tookMs > SLOW_MS) this.limit = Math.max(1, Math.ceil(this.limit / 2))
-    else if (tookMs < FAST_MS) this.limit = Math.min(MAX_ROWS, this.limit * 2)
+    else if (tookMs < FAST_MS && this.#isFull(batch)) this.limit = Math.min(MAX_ROWS, this.limit * 2)
     for (const operator of this.operators) await operator.settle?.(batch)
+  }
+
+  #isFull(batch: Batch): boolean {
+    return Object.values(batch.ranges).some((range) => range.to - range.from >= this.limit)
   }
 
   save(): SavedState {

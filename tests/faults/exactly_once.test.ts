@@ -18,7 +18,7 @@ const KILLS = Number(process.env.FAULT_KILLS ?? 5)
 const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000)
 const random = randomOf(seed)
 /** The longest time from the engine's readiness to its end, and how many of its starts are cut short. */
-const LIFE_MS = 1_200
+const LIFE_MS = 2_500
 const KILLED_WHILE_STARTING = 0.15
 const SETTLED_WITHIN_MS = 90_000
 const SCRIPT = join(resolve(import.meta.dirname, '../..'), 'dist/engine/daemon.js')
