@@ -42,7 +42,7 @@ export class BatchRecords {
 
   async write(id: number, record: BatchRecord): Promise<void> {
     const text = quoteString(JSON.stringify(record))
-    await this.chdb.run(`INSERT INTO ${TABLE} SELECT ${id}, ${text}`, { format: 'Null' })
+    await this.chdb.run(`INSERT INTO ${TABLE} VALUES (${id}, ${text})`, { format: 'Null' })
   }
 
   /** Gives a query's state to another one. */

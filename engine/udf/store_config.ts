@@ -15,10 +15,14 @@ export interface PublishedFunction {
 /** How long a statement waits for a free process of a function, in seconds. */
 const POOL_WAIT_S = 60
 
+/** Parts that were merged into a larger one stay so long, in seconds: the folder is to be as large as what is in it. */
+const MERGED_PARTS_S = 60
+
 export function storeConfigXml(scriptsDir: string, functionsDir: string): string {
   return (
     `  <user_scripts_path>${escapeXml(scriptsDir)}/</user_scripts_path>\n` +
-    `  <user_defined_executable_functions_config>${escapeXml(functionsDir)}/*.xml</user_defined_executable_functions_config>\n`
+    `  <user_defined_executable_functions_config>${escapeXml(functionsDir)}/*.xml</user_defined_executable_functions_config>\n` +
+    `  <merge_tree><old_parts_lifetime>${MERGED_PARTS_S}</old_parts_lifetime></merge_tree>\n`
   )
 }
 

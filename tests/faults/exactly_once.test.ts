@@ -14,7 +14,7 @@ import { Daemon, type Ready, sql } from '../engine/daemon/process.js'
 import { eventually, randomOf } from './deployment.js'
 import { ACCOUNTS, type Fed, PIPELINES, SOURCES } from './pipelines.js'
 
-const KILLS = Number(process.env.FAULT_KILLS ?? 5)
+const KILLS = Number(process.env.FAULT_KILLS ?? 4)
 const seed = Number(process.env.FAULT_SEED ?? Date.now() % 1_000_000)
 const random = randomOf(seed)
 /** The longest time from the engine's readiness to its end, and how many of its starts are cut short. */

@@ -110,7 +110,7 @@ export const PIPELINES: Pipeline[] = [
     kind: 'changes',
     statements: () => [
       'CREATE STREAM changes_out (k string, n uint64, d int8)',
-      'CREATE MATERIALIZED VIEW changes INTO changes_out AS SELECT k, n, _tp_delta AS d FROM (SELECT k, count() AS n, _tp_delta FROM src GROUP BY k EMIT CHANGELOG PERIODIC 100ms)',
+      'CREATE MATERIALIZED VIEW changes INTO changes_out AS SELECT k, n, _tp_delta AS d, _tp_delta FROM (SELECT k, count() AS n, _tp_delta FROM src GROUP BY k EMIT CHANGELOG PERIODIC 100ms)',
     ],
     check: 'SELECT sum(to_int64(n) * d), sum(d) FROM table(changes_out)',
     due: ({ n }) => [String(n), String(Math.min(n, ACCOUNTS))],
@@ -122,6 +122,19 @@ export const PIPELINES: Pipeline[] = [
       'CREATE MATERIALIZED VIEW balances INTO balances_out AS SELECT count() AS n, sum(balance) AS total FROM accounts EMIT PERIODIC 100ms',
     ],
     check: 'SELECT arg_max(n, _tp_sn), arg_max(total, _tp_sn) FROM table(balances_out)',
+    due: ({ n }) => {
+      const held = Math.min(n, ACCOUNTS)
+      return [String(held), String(sum(n) - sum(n - held))]
+    },
+  },
+  {
+    // Both sides change; what is taken back and what is put in its place come to the newest balance of each account.
+    kind: 'keyed_join',
+    statements: () => [
+      'CREATE STREAM keyed_join_out (k string, balance uint64, d int8)',
+      'CREATE MATERIALIZED VIEW keyed_join INTO keyed_join_out AS SELECT a.k AS k, a.balance AS balance, _tp_delta AS d, _tp_delta FROM accounts AS a INNER JOIN rates AS r ON a.k = r.k',
+    ],
+    check: 'SELECT sum(d), sum(to_int64(balance) * d) FROM table(keyed_join_out)',
     due: ({ n }) => {
       const held = Math.min(n, ACCOUNTS)
       return [String(held), String(sum(n) - sum(n - held))]
