@@ -88,7 +88,7 @@ function twoSides(term: Expr & { kind: 'binary' }, left: Side, right: Side) {
 type Place = 'left' | 'right' | 'both' | 'none'
 
 /** Which side the columns of an expression belong to. A name that both have unqualified is taken as the left's. */
-function sideOf(expr: Expr, left: Side, right: Side): Place {
+export function sideOf(expr: Expr, left: Side, right: Side): Place {
   let place: Place = 'none'
   for (const { path } of columnsOf(expr)) {
     const here = sideOfPath(path, left, right)

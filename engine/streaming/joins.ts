@@ -1,7 +1,8 @@
-import type { Expr, Join, TableExpr } from '../../dialect/ast.js'
+import type { Expr, FunctionCall, Join, TableExpr } from '../../dialect/ast.js'
 import type { DictionaryObject, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { isAggregation } from '../planner/index.js'
+import { aligned } from './alignment.js'
 import { readTarget } from './bounded.js'
 import { ChangelogJoin } from './changelog_join.js'
 import { EnrichJoin, everything, type JoinInput, knowsKeys, type Lookup } from './enrich_join.js'
@@ -9,6 +10,7 @@ import { isUnboundedTable } from './is_streaming.js'
 import { joinCondition } from './join_keys.js'
 import { JoinSide } from './join_side.js'
 import { Keep } from './keep.js'
+import { lagOf, withoutLag } from './lag_behind.js'
 import { LiveRows } from './live_rows.js'
 import { dictionaryLookup, liveLookup, staticLookup, streamLookup, subqueryLookup } from './lookups.js'
 import { DELTA, walk } from './operator.js'
@@ -35,7 +37,8 @@ export class Joins {
     readonly from: (table: TableExpr, place: Place) => Promise<JoinInput>,
   ) {}
 
-  async join(join: Join, place: Place): Promise<JoinInput> {
+  async join(written: Join, place: Place): Promise<JoinInput> {
+    const { join, call: lag } = withoutLag(written)
     if (join.join !== 'inner' && join.join !== 'left') {
       throw unsupported(`${join.join.toUpperCase()} JOIN of streams`)
     }
@@ -59,6 +62,7 @@ export class Joins {
       const lookup = left.source.semantic === 'changelog' ? { ...table, columns } : table
       return this.#enrich(join, left, lookup, place)
     }
+    if (lag) return this.#inStep(join, lag, left, await this.#right(join, place), place)
     if (left.source.semantic === 'changelog') {
       return this.#changelogs(join, left, await this.#right(join, place), place)
     }
@@ -67,7 +71,44 @@ export class Joins {
     const byArrival = current !== undefined && isByArrival(join, left, current, keyed!)
     if (current && !byArrival) return this.#enrich(join, left, current, place)
 
-    const right = await this.#right(join, place)
+    return this.#ofAppend(join, left, await this.#right(join, place), place, byArrival)
+  }
+
+  /** `lag_behind`: both sides as they come, each waiting for the other. */
+  async #inStep(
+    join: Join,
+    call: FunctionCall,
+    left: JoinInput,
+    right: JoinInput,
+    place: Place,
+  ): Promise<JoinInput> {
+    const sources = [left.source, right.source]
+    if (!sources.every((source) => source instanceof OperatorSource)) {
+      throw unsupported('lag_behind in a further join (put the first join into a subquery): this')
+    }
+    const lag = lagOf(call, left.side, right.side, place.settings)
+    const ranged = isRanged(join.on)
+    const waits = { left: !ranged, right: !ranged && join.strictness !== 'asof' }
+    const pair = await aligned(this.pipe, lag, sources[0]!, sources[1]!, waits)
+    const inputs = [
+      { source: pair.left, side: left.side },
+      { source: pair.right, side: right.side },
+    ] as const
+    return left.source.semantic === 'changelog'
+      ? this.#changelogs(join, ...inputs, place)
+      : this.#ofAppend(join, ...inputs, place, right.source.semantic === 'keyed')
+  }
+
+  /** An append stream and rows that come. `byArrival`: the right ones are taken as they arrive, whatever their keys. */
+  async #ofAppend(
+    join: Join,
+    left: JoinInput,
+    right: JoinInput,
+    place: Place,
+    byArrival: boolean,
+  ): Promise<JoinInput> {
+    const { strictness = 'all' } = join
+    const all = strictness === 'all'
     const ranged = { ...join, on: join.on && withinRange(join.on, join, place.settings) }
     if (right.source.semantic !== 'append' && !byArrival) {
       if (!all || isRanged(join.on)) throw refusedChangelog(join, strictness)

@@ -27,6 +27,7 @@ export class SubstreamWindows implements Operator {
   readonly children: Operator[]
   readonly semantic = 'append'
   readonly costly = false
+  readonly byAppend = true
   readonly columns: OutputColumn[]
 
   private constructor(
