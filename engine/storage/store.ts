@@ -10,6 +10,7 @@ import type {
   StreamStore,
 } from '../contracts.js'
 import { KeyedLocks } from './locks.js'
+import { isStack, LEVEL, stackedRows } from './retractions.js'
 import { ROW_NUMBER } from './row_number.js'
 import { asSelect } from './source.js'
 import {
@@ -200,7 +201,8 @@ class ChdbStreamStore implements OpenStreamStore {
 
   #current(stream: StreamObject, columns: string[]): Relation {
     const from = isKeyed(stream) ? `${currentTable(stream)} AS __t FINAL` : `${historyTable(stream)} AS __t`
-    return { sql: `(SELECT ${columns.join(', ')} FROM ${from})`, columns: asteriskColumns(stream) }
+    const where = isStack(stream) ? ` WHERE __t.${LEVEL} > 0` : ''
+    return { sql: `(SELECT ${columns.join(', ')} FROM ${from}${where})`, columns: asteriskColumns(stream) }
   }
 
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined {
@@ -242,9 +244,15 @@ class ChdbStreamStore implements OpenStreamStore {
    * harmless (same key, version and order), so everything behind the newest current row is written.
    */
   async #repair(stream: StreamObject): Promise<void> {
-    const [row] = await this.#chdb.rows<[string]>(`SELECT toString(max(_tp_sn)) FROM ${currentTable(stream)}`)
-    const written = Number(row?.[0] ?? 0)
+    const written = await this.#projected(stream)
     if (written < this.lastSn(stream)) await this.#project(stream, written)
+  }
+
+  /** The last history row that is among the current rows, or took one away. */
+  async #projected(stream: StreamObject): Promise<number> {
+    if (!isKeyed(stream)) return this.lastSn(stream)
+    const [row] = await this.#chdb.rows<[string]>(`SELECT toString(max(_tp_sn)) FROM ${currentTable(stream)}`)
+    return Number(row?.[0] ?? 0)
   }
 
   /**
@@ -255,7 +263,9 @@ class ChdbStreamStore implements OpenStreamStore {
     this.#last.set(stream.id, last)
     const appends = this.#appends.get(stream.id) ?? [before]
     this.#appends.set(stream.id, [...appends.slice(-KNOWN_APPENDS), last])
-    const from = this.#unprojected.get(stream.id) ?? before
+    const behind = this.#unprojected.get(stream.id)
+    // What failed may have been committed all the same: no row is to be taken twice.
+    const from = behind === undefined ? before : Math.max(behind, await this.#projected(stream))
     try {
       await this.#project(stream, from)
       this.#unprojected.delete(stream.id)
@@ -269,11 +279,9 @@ class ChdbStreamStore implements OpenStreamStore {
   /** History rows behind `after` → current rows. */
   async #project(stream: StreamObject, after: number): Promise<void> {
     if (!isKeyed(stream)) return
-    const columns = physicalColumns(stream)
     await this.#chdb.insertSelect({
       table: currentTable(stream),
-      columns,
-      select: `SELECT ${columns.map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${after} ORDER BY _tp_sn`,
+      ...(isStack(stream) ? stackedRows(stream, after) : latestRows(stream, after)),
       settings: { max_threads: 1 },
     })
   }
@@ -310,4 +318,10 @@ class ChdbStreamStore implements OpenStreamStore {
     seen.add(token)
     if (seen.size > MAX_IDEMPOTENT_IDS) seen.delete(seen.values().next().value!)
   }
+}
+
+function latestRows(stream: StreamObject, after: number): { columns: string[]; select: string } {
+  const columns = physicalColumns(stream)
+  const select = `SELECT ${columns.map(id).join(', ')} FROM ${historyTable(stream)} WHERE _tp_sn > ${after} ORDER BY _tp_sn`
+  return { columns, select }
 }

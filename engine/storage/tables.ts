@@ -82,18 +82,20 @@ export function createStatements(stream: StreamObject, shardSql = '0'): string[]
   ]
   const history = `CREATE TABLE IF NOT EXISTS ${historyTable(stream)} (${columns.join(', ')}, INDEX tp_time_index \`_tp_time\` TYPE minmax GRANULARITY 1) ENGINE = MergeTree ORDER BY \`_tp_sn\` SETTINGS non_replicated_deduplication_window = ${TOKEN_WINDOW}`
   if (!isKeyed(stream)) return [history]
+  // Several rows of a key may be current there: see retractions.ts.
+  const stacked = stream.mode === 'changelog_kv'
   const indexes = stream.primaryKey
     .slice(1)
     .map((key, i) => `INDEX key_${i} ${id(key)} TYPE bloom_filter GRANULARITY 1`)
   const current = `CREATE TABLE IF NOT EXISTS ${currentTable(stream)} (${[
     ...columns,
     '`_tp_gone` UInt8 DEFAULT `_tp_delta` < 0',
+    ...(stacked ? ['`_tp_level` Int32'] : []),
     ...indexes,
-  ].join(
-    ', ',
-  )}) ENGINE = ReplacingMergeTree(${id(versionColumn(stream))}, \`_tp_gone\`) ORDER BY (${stream.primaryKey
-    .map(id)
-    .join(', ')}) SETTINGS index_granularity = ${KEYED_GRANULARITY}, allow_nullable_key = 1`
+  ].join(', ')}) ENGINE = ReplacingMergeTree(${id(versionColumn(stream))}, \`_tp_gone\`) ORDER BY (${[
+    ...stream.primaryKey.map(id),
+    ...(stacked ? ['`_tp_level`'] : []),
+  ].join(', ')}) SETTINGS index_granularity = ${KEYED_GRANULARITY}, allow_nullable_key = 1`
   return [history, current]
 }
 

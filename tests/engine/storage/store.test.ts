@@ -337,6 +337,62 @@ describe('stream store', () => {
       expect(await rows(s)).toEqual([['a', 2, 'lost?']])
     })
 
+    it('a changelog_kv stream stacks the rows of a key: -1 takes the last one away, or waits for one', async () => {
+      const delta = { kind: 'default' as const, sql: '1', chSql: '1' }
+      const s = keyed({
+        mode: 'changelog_kv',
+        versionColumn: undefined,
+        columns: [
+          { name: 'i', type: 'int32', chType: 'Int32' },
+          { name: 's', type: 'string', chType: 'String' },
+          { name: '_tp_delta', type: 'int8', chType: 'Int8', default: delta },
+          TIME,
+        ],
+      })
+      await store.create(s)
+      const changes = (given: [number, string, number][], to = store) =>
+        to.append(s, {
+          kind: 'data',
+          format: 'JSONCompactEachRow',
+          data: new TextEncoder().encode(given.map((r) => JSON.stringify(r)).join('\n')),
+          columns: ['i', 's', '_tp_delta'],
+        })
+      const current = () => chdb.rows(`SELECT s, i, _tp_delta FROM ${store.current(s).sql} ORDER BY s, i`)
+      await changes([
+        [1, 'a', 1],
+        [2, 'a', 1],
+        [1, 'b', 1],
+        [9, 'c', -1],
+      ])
+      expect(await current()).toEqual([
+        ['a', 1, 1],
+        ['a', 2, 1],
+        ['b', 1, 1],
+      ])
+      await changes([
+        [2, 'a', -1],
+        [1, 'b', -1],
+        [2, 'b', 1],
+        [3, 'c', 1],
+      ])
+      expect(await current()).toEqual([
+        ['a', 1, 1],
+        ['b', 2, 1],
+      ])
+      await changes([[4, 'c', 1]])
+      // A crash before the current rows were written; what was written is not taken twice.
+      await chdb.run(
+        `INSERT INTO tp.s_${s.id} (i, s, _tp_delta, _tp_sn) VALUES (5, 'a', 1, 10), (4, 'c', -1, 11)`,
+      )
+      await (await openStreamStore(chdb)).open([s])
+      await (await openStreamStore(chdb)).open([s])
+      expect(await current()).toEqual([
+        ['a', 1, 1],
+        ['a', 5, 1],
+        ['b', 2, 1],
+      ])
+    })
+
     it('keeps 64-bit versions exact', async () => {
       const s = keyed({
         columns: [

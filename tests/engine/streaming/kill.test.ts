@@ -14,6 +14,10 @@ it('views process every row exactly once though their process is killed again an
   const count = String(result.source)
   const all = [count, count, count]
   expect(result).toMatchObject({ plain: all, chained: all, joined: all, enriched: all, nameless: ['0'] })
+  // Of each of the 50 keys the last value is in force, once.
+  const sum = String(Array.from({ length: 50 }, (_, i) => result.source - i).reduce((a, b) => a + b, 0))
+  expect(result.pairs).toEqual(['50', sum, '1', '1', '9'])
+  expect(result.totals).toEqual(['1', sum, '1', '1', '50'])
   // The last row's own window is still open.
   expect(result.windows).toEqual([String(result.source - 1)])
   expect(result.source).toBeGreaterThan(KILLS.length)
