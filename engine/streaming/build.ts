@@ -29,7 +29,7 @@ import { Project } from './project.js'
 import { Replay, refusedReplay } from './replay.js'
 import { isKeyed, Scan } from './scan.js'
 import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
-import { mentions, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
+import { byAlias, mentions, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
 import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
@@ -96,7 +96,7 @@ class Builder {
   async #unlimited(asked: Select, outer: Place): Promise<Operator> {
     const written = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
     if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
-    const select = { ...withoutOver(written, this.pipe.env), from: written.from }
+    const select = byAlias({ ...withoutOver(written, this.pipe.env), from: written.from })
     const aliases = tableNames(select.from)
     const inherited = passedOn(outer.time, select)
     const terms = [...conjuncts(select.where), ...conjuncts(select.prewhere)]

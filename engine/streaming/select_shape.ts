@@ -1,8 +1,8 @@
-import type { Expr, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
+import type { Expr, NamedTable, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
 import { columnName, isAggregateFunction } from '../../dialect/index.js'
 import { EngineError } from '../errors.js'
 import type { TranslateEnv } from '../planner/index.js'
-import { fingerprint, rewriteExpr } from '../planner/walk.js'
+import { fingerprint, rewriteExpr, rewriteQuery } from '../planner/walk.js'
 import { columnsOf } from './syntax.js'
 
 /**
@@ -89,6 +89,32 @@ export function tableNames(table: TableExpr | TableFunction): string[] {
     return source?.kind === 'table_arg' ? tableNames(source.table) : []
   }
   return []
+}
+
+/** A stream with an alias can be addressed by its own name as well: `s AS x … WHERE s.c` → `x.c`. */
+export function byAlias<S extends Select>(select: S): S {
+  const tables = select.from ? namedTables(select.from) : []
+  const taken = new Set(tables.map(({ alias, name }) => alias ?? name.name))
+  const aliases = new Map<string, string>()
+  for (const { alias, name } of tables) {
+    if (alias !== undefined && !taken.has(name.name)) aliases.set(name.name, alias)
+  }
+  if (aliases.size === 0) return select
+  return rewriteQuery(select, {
+    expr: (expr) => {
+      const alias = expr.kind === 'column' && expr.path.length > 1 ? aliases.get(expr.path[0]!) : undefined
+      return alias === undefined || expr.kind !== 'column'
+        ? undefined
+        : { ...expr, path: [alias, ...expr.path.slice(1)] }
+    },
+    query: (inner) => (inner === select ? undefined : inner),
+  })
+}
+
+function namedTables(table: TableExpr): NamedTable[] {
+  if (table.kind === 'table') return [table]
+  if (table.kind === 'join') return [...namedTables(table.left), ...namedTables(table.right)]
+  return table.kind === 'array_join' ? namedTables(table.left) : []
 }
 
 /** Whether a CTE is still named after the FROM was replaced: in a subquery of an expression, or by a later CTE. */

@@ -189,6 +189,15 @@ describe('enrichment of an append stream', () => {
     await tail.stop()
   })
 
+  it('an aliased stream answers to its own name as well', async () => {
+    const tail = await bench.query(
+      'SELECT feed.rank, t.symbol FROM feed AS f JOIN tokens AS t ON feed.address = tokens.address WHERE feed.rank = 70',
+    )
+    await bench.insert('feed', [{ address: 'a', rank: 70 }])
+    expect(await tail.take(1)).toEqual([[70, 'AAA']])
+    await tail.stop()
+  })
+
   it('refuses joins outside the matrix', async () => {
     const fails = (sql: string, code: number) => expect(bench.query(sql)).rejects.toMatchObject({ code })
     await fails('SELECT * FROM feed AS f RIGHT JOIN tokens AS t ON f.address = t.address', 48)
