@@ -1,7 +1,7 @@
 import type { ObjectKind } from '../dialect/index.js'
 import { UserError } from '../dialect/index.js'
 import { type ProtonClient, ProtonError } from '../driver/index.js'
-import { traitsOf } from './kinds.js'
+import { objectKey, traitsOf } from './kinds.js'
 import { LEDGER, type LedgerContent, readLedger } from './ledger.js'
 import type { Live, LiveObject, ObjectKey } from './model.js'
 import { leftovers } from './replace/interruption.js'
@@ -24,7 +24,8 @@ export async function readLive(
     : { ledger: new Map(), handovers: new Map() }
   const wanted = new Map<ObjectKey, Pick<LiveObject, 'key' | 'name' | 'kind'>>(ledger)
   for (const one of interesting) wanted.set(one.key, one)
-  const functions = await shownFunctions(client, signal)
+  const isWanted = (name: string) => wanted.has(objectKey('function', name))
+  const functions = await shownFunctions(client, signal, undefined, isWanted)
   const objects = new Map<ObjectKey, LiveObject>()
   for (const { key, name, kind: expected } of wanted.values()) {
     const isRelation = traitsOf(expected).relation

@@ -95,18 +95,31 @@ export async function shownFunctions(
   client: ProtonClient,
   signal?: AbortSignal,
   name?: string,
+  wanted: (name: string) => boolean = () => true,
 ): Promise<Map<string, Shown>> {
   const only = name === undefined ? '' : ` AND name = ${quoteString(name)}`
   const rows = await client.rows<{ name: string; create_query: string }>(
     `SELECT name, create_query FROM system.functions WHERE origin != 'System'${only}`,
     { signal },
   )
-  return new Map(
-    rows.map((row) => [
-      row.name,
-      { shown: withoutSecrets(row.create_query), shownHash: fingerprint(row.create_query) },
-    ]),
-  )
+  const shown = new Map<string, Shown>()
+  for (const row of rows) {
+    const text = row.create_query || (wanted(row.name) ? await definitionOf(client, row.name, signal) : '')
+    shown.set(row.name, { shown: withoutSecrets(text), shownHash: fingerprint(text) })
+  }
+  return shown
+}
+
+/** The function as REST tells it, its parts in the same order each time; nothing where that does not answer. */
+async function definitionOf(client: ProtonClient, name: string, signal?: AbortSignal): Promise<string> {
+  try {
+    const { auth_context: _, ...told } = await client.udf(name, { signal })
+    return JSON.stringify(Object.fromEntries(Object.entries(told).sort(([a], [b]) => (a < b ? -1 : 1))))
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof ProtonError) return ''
+    throw error
+  }
 }
 
 /** Collections are told by a system stream: by their keys, and values as far as the reader may see them. */

@@ -216,6 +216,15 @@ export class ProtonClient {
     return this.#json(this.#get('/proton/info', options))
   }
 
+  /** A user's function as the REST API tells it: arguments, return type, source or URL. */
+  async udf(
+    name: string,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<Record<string, unknown>> {
+    const { data } = await this.#json(this.#get(`/proton/v1/udfs/${encodeURIComponent(name)}`, options))
+    return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {}
+  }
+
   /** Ends queries by their id. Not finding one is no error. */
   async kill(queryId: string): Promise<void> {
     await this.exec(`KILL QUERY WHERE query_id = ${quoteString(queryId)}`, { timeoutMs: 5_000 })

@@ -1,5 +1,6 @@
 import { printStatement, type Statement } from '../../dialect/index.js'
 import { grantsIn } from '../access.js'
+import { fingerprint } from '../fingerprint.js'
 import { kindWords } from '../kinds.js'
 import { type Means, meansOf, riskOfDrop } from '../means.js'
 import type { CompiledObject, Deployment, LedgerEntry, LiveObject } from '../model.js'
@@ -129,9 +130,13 @@ function saysTheSame(entry: LedgerEntry, object: CompiledObject, { edition }: De
   return meaningOf(entry.sql, edition) === meaningOf(object.hiddenSql, edition)
 }
 
+const TOLD_NOTHING = fingerprint('')
+
 function hasDrifted(entry: LedgerEntry, there: LiveObject, { database, secrets }: Deployment): boolean {
   if (entry.shownHash === there.shownHash) return false
   const shown = secrets.redact(there.shown)
+  // Functions of which an earlier version of tpctl could not be told anything.
+  if (entry.shownHash === TOLD_NOTHING) return false
   // The same text with another hash: what is hidden in it differs.
   if (entry.shown === '' || entry.shown === shown) return true
   return !sameShown(entry.shown, shown, database)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { adopt } from '../../bootstrap/adopt.js'
 import { applyPlan } from '../../bootstrap/apply.js'
+import { fingerprint } from '../../bootstrap/fingerprint.js'
 import { readLive } from '../../bootstrap/live.js'
 import { planDeployment } from '../../bootstrap/plan.js'
 import {
@@ -42,6 +43,31 @@ describe('an upgrade of tpctl', () => {
     await deploy(PIPELINE, engine)
     for (const relation of engine.relations.values()) relation.shown = relation.shown.replace(/\s+/g, ' ')
     expect((await planOf(PIPELINE, engine)).empty).toBe(true)
+  })
+})
+
+describe('a function that only REST tells of', () => {
+  const files = {
+    'sql/f.sql':
+      'CREATE FUNCTION f(x int32) RETURNS int32 LANGUAGE JAVASCRIPT AS $$ function f(x) { return x } $$',
+  }
+
+  it('drifts when somebody replaces it', async () => {
+    const engine = new FakeEngine()
+    engine.restOnly = true
+    await deploy(files, engine)
+    expect((await planOf(files, engine)).empty).toBe(true)
+    await engine.exec(files['sql/f.sql'].replace('return x', 'return [1]'))
+    expect(await planOf(files, engine)).toMatchObject({ empty: false, drifted: true })
+  })
+
+  it('has not drifted only because an earlier version could not be told', async () => {
+    const engine = new FakeEngine()
+    engine.restOnly = true
+    await deploy(files, engine)
+    const entry = engine.ledger.get('f()')!
+    engine.ledger.set('f()', { ...entry, shown: '', shown_hash: fingerprint('') })
+    expect((await planOf(files, engine)).empty).toBe(true)
   })
 })
 

@@ -82,7 +82,7 @@ export class FakeEngine {
     if (sql.includes('FROM system.functions'))
       return [...this.functions]
         .filter(([known]) => (wanted === undefined || known === wanted) && this.#visible(known))
-        .map(([name, create_query]) => ({ name, create_query }))
+        .map(([name, text]) => ({ name, create_query: this.restOnly ? '' : text }))
     if (sql.includes('FROM system.tables'))
       return [...this.relations]
         .filter(([known]) => wanted === undefined || known === wanted)
@@ -109,6 +109,17 @@ export class FakeEngine {
     const found = words ? this.others.get(`${words} ${name}`) : this.relations.get(name)
     if (!found) throw refused(60, 'UNKNOWN_STREAM', `Stream default.${name} doesn't exist.`)
     return `${found.shown.replace(/[\\'\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}\n`
+  }
+
+  /** With `restOnly`, system.functions keeps the texts to itself, as Proton 1.6 does for JavaScript. */
+  restOnly = false
+
+  async udf(name: string): Promise<Record<string, unknown>> {
+    this.#assertUp()
+    const source = this.functions.get(name)
+    if (source === undefined)
+      throw refused(46, 'UNKNOWN_FUNCTION', `User-defined function '${name}' doesn't exist`)
+    return { type: 'javascript', name, source }
   }
 
   async exec(sql: string): Promise<void> {
