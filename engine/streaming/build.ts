@@ -26,6 +26,7 @@ import { DELTA, type Operator, type Source } from './operator.js'
 import type { Pipe } from './pipe.js'
 import type { Place } from './place.js'
 import { Project } from './project.js'
+import { pushedDown } from './push_down.js'
 import { Replay, refusedReplay } from './replay.js'
 import { isKeyed, Scan } from './scan.js'
 import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
@@ -96,7 +97,9 @@ class Builder {
   async #unlimited(asked: Select, outer: Place): Promise<Operator> {
     const written = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
     if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
-    const select = byAlias({ ...withoutOver(written, this.pipe.env), from: written.from })
+    const plain = withoutOver(written, this.pipe.env)
+    const { from = written.from, ...rest } = pushedDown(plain, this.pipe.env)
+    const select = byAlias({ ...rest, from })
     const aliases = tableNames(select.from)
     const inherited = passedOn(outer.time, select)
     const terms = [...conjuncts(select.where), ...conjuncts(select.prewhere)]

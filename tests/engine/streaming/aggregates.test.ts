@@ -224,6 +224,23 @@ describe('global aggregation', () => {
     await tail.stop()
   })
 
+  it('says nothing of groups that a WHERE above leaves out', async () => {
+    const send = await events('g11')
+    await bench.view('CREATE VIEW tops AS SELECT k, max(v) AS top FROM g11 GROUP BY k EMIT ON UPDATE')
+    const tail = await bench.query(
+      "SELECT t.k, top, emit_version() FROM tops AS t WHERE t.k != 'a' AND top > 0 GROUP BY t.k, top",
+    )
+    await send([1, 'a', 1])
+    await send([2, 'b', 5])
+    await send([3, 'a', 9])
+    await send([4, 'c', 7])
+    expect(await tail.take(2)).toEqual([
+      ['b', 5, '0'],
+      ['c', 7, '1'],
+    ])
+    await tail.stop()
+  })
+
   it('that depends on the order of rows keeps it over all batches', async () => {
     const send = await events('g10')
     const tail = await bench.query('SELECT moving_sum(v), max_k(v, 2, k) FROM g10 EMIT ON UPDATE')
