@@ -96,6 +96,42 @@ describe('retention', () => {
     expect(await rows(`tp.c_${s.id}`)).toEqual([[0], [1], [2]])
   })
 
+  it('does not read again what has no row to go soon, until rows are added', async () => {
+    const s = stream('CREATE STREAM r (i int32) TTL to_datetime(_tp_time) + INTERVAL 1 DAY')
+    await store.create(s)
+    const add = (hoursAgo: number) =>
+      store.append(s, {
+        kind: 'select',
+        select: `SELECT ${hoursAgo}, now64(3) - INTERVAL ${hoursAgo} HOUR`,
+        columns: ['i', '_tp_time'],
+      })
+    await add(1)
+    let reads = 0
+    const counting = Object.create(chdb, {
+      rows: {
+        value: (sql: string) => {
+          reads++
+          return chdb.rows(sql)
+        },
+      },
+    }) as Chdb
+    const retention = startRetention({
+      chdb: counting,
+      store,
+      streams: () => [s],
+      expression: (expr) => translateExpr(expr, { lookup: () => undefined }),
+      consumed: () => 0,
+      onError: (_, message) => expect.unreachable(message),
+    })
+    for (let i = 0; i < 3; i++) await retention.sweep()
+    expect(reads).toBe(1)
+    await add(30)
+    await retention.sweep()
+    expect(reads).toBe(2)
+    await retention.stop()
+    await expect.poll(() => rows(`tp.s_${s.id}`)).toEqual([[1]])
+  })
+
   it('leaves streams without a TTL alone', async () => {
     const s = stream('CREATE STREAM r (i int32)')
     await store.create(s)
