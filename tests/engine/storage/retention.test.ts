@@ -73,7 +73,7 @@ describe('retention', () => {
       columns: ['i', '_tp_time'],
     })
     expect(await sweep(s)).toEqual([])
-    await expect.poll(() => rows(`tp.s_${s.id}`)).toEqual([[0]])
+    await expect.poll(() => rows(`tp.s_${s.id}`), { timeout: 20_000 }).toEqual([[0]])
     await chdb.run(`TRUNCATE TABLE tp.s_${s.id}`)
     const again = await openStreamStore(chdb)
     await again.open([s])
@@ -92,7 +92,7 @@ describe('retention', () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
     expect(await sweep(s, 2)).toEqual([])
-    await expect.poll(() => rows(`tp.s_${s.id}`)).toEqual([[2]])
+    await expect.poll(() => rows(`tp.s_${s.id}`), { timeout: 20_000 }).toEqual([[2]])
     expect(await rows(`tp.c_${s.id}`)).toEqual([[0], [1], [2]])
   })
 
@@ -129,7 +129,7 @@ describe('retention', () => {
     await retention.sweep()
     expect(reads).toBe(2)
     await retention.stop()
-    await expect.poll(() => rows(`tp.s_${s.id}`)).toEqual([[1]])
+    await expect.poll(() => rows(`tp.s_${s.id}`), { timeout: 20_000 }).toEqual([[1]])
   })
 
   it('leaves streams without a TTL alone', async () => {
