@@ -65,7 +65,13 @@ function byMatrix(
   left: Semantic,
   right: Semantic,
 ): { message: string; fix?: string } | undefined {
-  if (right === 'bounded') return undefined
+  if (right === 'bounded')
+    return strictness === 'all'
+      ? undefined
+      : {
+          message: `There is no ${words} of a stream with what is read once.`,
+          fix: 'Join the stream itself, without table(…), or use a plain JOIN.',
+        }
   if (left !== 'append' && right === 'append')
     return {
       message: 'Keyed rows on the left cannot be joined to an append stream on the right.',

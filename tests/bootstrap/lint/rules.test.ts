@@ -55,6 +55,7 @@ describe('joins', () => {
     ['SELECT a.x FROM a LEFT LATEST JOIN kv ON a.k = kv.k', []],
     ['SELECT m.z FROM m INNER JOIN kv ON m.k = kv.k', []],
     ['SELECT a.x FROM a INNER JOIN table(b) AS b ON a.k = b.k', []],
+    ['SELECT a.x FROM a LEFT LATEST JOIN table(kv) AS kv ON a.k = kv.k', ['JOIN_UNSUPPORTED']],
     ['SELECT a.x FROM table(a) AS a INNER JOIN table(b) AS b ON a.k = b.k', []],
     [
       'SELECT a.x FROM a INNER JOIN (SELECT k, max(y) AS y FROM b GROUP BY k) AS s ON a.k = s.k',
