@@ -232,11 +232,13 @@ class Builder {
     if (object.kind === 'stream') {
       const { start, filter } = await startOf(this.pipe, object, place.time, settings)
       const replay = Replay.of(this.pipe, object, settings)
+      const facts = isOn(settings.enforce_append_only)
       const filters = [filter, replay?.filter].filter((condition) => condition !== undefined)
       scan = new Scan(this.pipe, id, object, start, table.name.name, {
         replay,
         ...(filters.length === 0 ? {} : { filter: filters.map((one) => `(${one})`).join(' AND ') }),
-        deletions: place.tracks && isKeyed(object) && object.mode !== 'changelog_kv',
+        facts,
+        deletions: !facts && place.tracks && isKeyed(object) && object.mode !== 'changelog_kv',
       })
       // What is replayed is news.
       if (!replay) scan.past = scan.available
@@ -293,4 +295,8 @@ function joinConditions(table: TableExpr): Expr[] {
   if (table.kind !== 'join') return []
   const own = [...(table.using ?? []), ...(table.on ? [table.on] : [])]
   return [...own, ...joinConditions(table.left), ...joinConditions(table.right)]
+}
+
+function isOn(setting: string | undefined): boolean {
+  return setting === '1' || setting === 'true'
 }

@@ -37,6 +37,8 @@ export interface ScanOptions {
   filter?: string
   /** Deletions of keys are shown too, with `_tp_delta` -1 although the stream has no such column. */
   deletions?: boolean
+  /** Every row is taken for a fact, whatever the stream's mode (`enforce_append_only`). */
+  facts?: boolean
   /** How the past is read. */
   replay?: Replay
 }
@@ -83,7 +85,8 @@ export class Scan implements Operator {
       .filter((c) => starred.has(c.name))
       .map(({ name, type, chType }) => ({ name, type, chType }))
     this.#filter = options.filter
-    this.semantic = hasDelta(stream) ? 'changelog' : isKeyed(stream) ? 'keyed' : 'append'
+    const own = hasDelta(stream) ? 'changelog' : isKeyed(stream) ? 'keyed' : 'append'
+    this.semantic = options.facts ? 'append' : own
     this.position = start.kind === 'after' ? start.sn : 0
     this.#snapshotUntil = start.kind === 'snapshot' ? start.sn : 0
   }

@@ -11,13 +11,13 @@ export class Union implements Operator {
   constructor(readonly children: Operator[]) {
     const first = children[0]!
     this.columns = first.columns
-    this.semantic = first.semantic
+    this.semantic = children.every((arm) => arm.semantic === first.semantic) ? first.semantic : 'append'
     this.costly = children.some((arm) => arm.costly)
     for (const arm of children) {
       if (arm.columns.length !== first.columns.length) {
         throw new EngineError('TYPE_MISMATCH', 'Different number of columns in UNION ALL elements')
       }
-      if (arm.semantic !== first.semantic) {
+      if ((arm.semantic === 'changelog') !== (first.semantic === 'changelog')) {
         throw new EngineError(
           'NOT_IMPLEMENTED',
           'UNION of streams with different data stream semantics is not supported',

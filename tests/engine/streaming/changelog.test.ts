@@ -228,6 +228,34 @@ describe('joins of changelogs', () => {
   })
 })
 
+describe('semantics', () => {
+  it('UNION takes keyed and append streams together, but no changelog with others', async () => {
+    const [s, kv, c] = [await plain(), await keyed(), await plain('changelog')]
+    const tail = await bench.query(`SELECT k, v FROM ${s} UNION SELECT k, v FROM ${kv}`)
+    await bench.insert(s, [{ k: 'a', v: 1 }])
+    await tail.take(1)
+    await bench.insert(kv, [{ k: 'b', v: 2 }])
+    expect(await tail.take(2)).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ])
+    await fails(`SELECT k, _tp_delta FROM ${c} UNION SELECT k, v FROM ${s}`, 48)
+    await tail.stop()
+  })
+
+  it('enforce_append_only takes every row for a fact', async () => {
+    const kv = await keyed()
+    const tail = await bench.query(
+      `SELECT count() FROM ${kv} EMIT ON UPDATE SETTINGS enforce_append_only = true`,
+    )
+    await bench.insert(kv, [{ k: 'a', v: 1 }])
+    await tail.take(1)
+    await bench.insert(kv, [{ k: 'a', v: 2 }])
+    expect(await tail.take(2)).toEqual([['1'], ['2']])
+    await tail.stop()
+  })
+})
+
 describe('aggregation over a changelog', () => {
   it('forgets what no longer holds; a group that lost its rows answers as over nothing', async () => {
     const kv = await keyed()
