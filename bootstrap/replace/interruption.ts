@@ -1,3 +1,4 @@
+import { quoteName } from '../../dialect/index.js'
 import type { Deployment, LedgerEntry, Live, ObjectKey, Operation } from '../model.js'
 import type { Verdict } from '../plan/verdict.js'
 import type { CarriedOver } from './carry_over.js'
@@ -96,7 +97,7 @@ export function wake(live: Live, verdicts: Map<ObjectKey, Verdict>): string[] {
     }
     notices.push(`An apply stopped after it had paused ${note.view}.`)
     if (verdict.action === 'replace' && !verdict.statements) continue
-    const resume = `SYSTEM RESUME MATERIALIZED VIEW ${note.view}`
+    const resume = `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(note.view)}`
     verdicts.set(note.view, {
       ...verdict,
       ...(verdict.action === 'unchanged' || verdict.record

@@ -47,6 +47,7 @@ class Rebuild {
 
   async run(): Promise<void> {
     if (this.#note.phase === 'building') {
+      if (this.#note !== this.site.ledger.content.rebuild) await this.#checkNames()
       await this.#save({})
       await this.#make()
       for (const member of this.#copied()) await this.#copy(member)
@@ -64,6 +65,20 @@ class Rebuild {
 
   async #relations(): Promise<Set<string>> {
     return new Set((await listRelations(this.site.client, this.site.options.signal)).keys())
+  }
+
+  /** Nothing of somebody else's is taken for a new version, or stands where the old one is to go. */
+  async #checkNames(): Promise<void> {
+    const there = await this.#relations()
+    const names = this.task.members.flatMap(({ object: { name } }) =>
+      this.task.back ? [nextName(name)] : [nextName(name), wasName(name)],
+    )
+    const taken = names.find((name) => there.has(name))
+    if (taken !== undefined)
+      throw new UserError('REPLACE_NAME_TAKEN', `There is something called ${taken} in the target.`, {
+        detail: 'Names that end in __next and __was are used while views and streams are replaced.',
+        suggestion: 'Rename or drop it.',
+      })
   }
 
   #copied(): Member[] {

@@ -42,7 +42,8 @@ export async function resume(site: Site, view: string): Promise<void> {
 
 /**
  * Where a paused view stands in its sources, ready for `seek_to`. A view in the middle of the current rows of a
- * keyed source has no such place; it is let go on until it has one.
+ * keyed source has no such place, and one that reads a source twice has one only where both are as far: it is let go
+ * on until it has.
  */
 export async function positionsOf(site: Site, view: string): Promise<Positions> {
   let attempts = 0
@@ -52,9 +53,8 @@ export async function positionsOf(site: Site, view: string): Promise<Positions> 
     async () => {
       const found = (await viewStates(site)).get(view)
       if (found?.state !== 'paused') return undefined
-      const positions: Positions = {}
-      for (const { name, seek } of found.sources) if (seek !== undefined) positions[name] = seek
-      if (found.sources.length > 0 && found.sources.every(({ seek }) => seek !== undefined)) return positions
+      const positions = placesOf(found)
+      if (positions) return positions
       if (++attempts % 5 === 0) {
         await resume(site, view)
         await pause(site, view)
@@ -63,4 +63,13 @@ export async function positionsOf(site: Site, view: string): Promise<Positions> 
     },
     120_000,
   )
+}
+
+function placesOf({ sources }: ViewState): Positions | undefined {
+  const positions: Positions = {}
+  for (const { name, seek } of sources) {
+    if (seek === undefined || (positions[name] ?? seek) !== seek) return undefined
+    positions[name] = seek
+  }
+  return sources.length > 0 ? positions : undefined
 }

@@ -12,8 +12,9 @@
 -- `all` row under it for ever, also after it is lifted: the join remembers the largest `ver` it has ever seen.
 --
 -- `seek_to` says where a new reader of the topic begins: at its first message, so that none is lost when the feed
--- starts before the pipeline. Afterwards the position is in the view's checkpoint. A view that is dropped and created
--- anew has none and reads the topic again: set TRENDING_SEEK_TO=latest where old messages must not come twice.
+-- starts before the pipeline. Afterwards the position is in the view's checkpoint, and a changed view goes on from
+-- there. Only where the plan says `restart` it has none and reads the topic again: set TRENDING_SEEK_TO=latest where old
+-- messages must not come twice then.
 CREATE VIEW trending_listed AS
 SELECT
   t.ts AS ts,
