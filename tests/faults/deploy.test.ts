@@ -25,7 +25,9 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const RATE = Number(process.env.FAULT_RATE ?? 200)
 const SECONDS = Number(process.env.FAULT_SECONDS ?? 0)
 const SHORT = SECONDS === 0
-const MOST = SHORT ? 20_000 : RATE * SECONDS * 2
+/** On a busy machine the changes take longer than that: then messages go on arriving, at a tenth of the rate. */
+const messagesAt = (seconds: number) =>
+  SHORT || seconds < SECONDS ? seconds * RATE : (SECONDS + (seconds - SECONDS) / 10) * RATE
 /** Time of a scan between two messages: windows of five minutes close while they arrive. */
 const STEP_MS = 10
 const WINDOW_MS = 300_000
@@ -105,8 +107,7 @@ function message(n: number, ts = FIRST_MS + n * STEP_MS) {
 async function produce(): Promise<void> {
   const started = performance.now()
   while (feeding) {
-    // On a busy machine the changes may take long: enough is enough.
-    const due = Math.min(Math.floor(((performance.now() - started) / 1000) * RATE), MOST)
+    const due = Math.floor(messagesAt((performance.now() - started) / 1000))
     const count = Math.min(due - sent, 2_000)
     if (count > 0) {
       const first = sent

@@ -101,7 +101,7 @@ export class Bench {
     this.#writing = true
     this.#busy = true
     this.#loops.push(
-      this.#loop(async () => {
+      this.#loop(50, async () => {
         const values = [1, 2, 3].map((i) => [this.written + i, (this.written + i) % 5])
         await this.client.insert(stream, values, { columns: ['n', 'k'] })
         this.written += values.length
@@ -113,7 +113,7 @@ export class Bench {
   watch(stream: string): void {
     let most = 0
     this.#loops.push(
-      this.#loop(async () => {
+      this.#loop(80, async () => {
         try {
           const [row] = await this.client.rows<{ n: string }>(`SELECT count() AS n FROM table(${stream})`)
           const count = Number(row!.n)
@@ -126,10 +126,10 @@ export class Bench {
     )
   }
 
-  async #loop(body: () => Promise<void>): Promise<void> {
+  async #loop(pauseMs: number, body: () => Promise<void>): Promise<void> {
     while (this.#busy) {
       await body()
-      await wait(25)
+      await wait(pauseMs)
     }
   }
 

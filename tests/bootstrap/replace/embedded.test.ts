@@ -21,8 +21,10 @@ const FIRST: Files = {
   'sql/seen.sql': 'CREATE VIEW seen AS SELECT n, k FROM src WHERE n > 0',
   'sql/mv.sql': 'CREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k FROM seen',
   'sql/sums.sql': 'CREATE STREAM sums (k uint64, total uint64, sum_n uint64)',
+  'sql/doubles.sql': 'CREATE STREAM doubles (n uint64)',
+  'sql/mv_doubles.sql': 'CREATE MATERIALIZED VIEW mv_doubles INTO doubles AS SELECT n FROM dst',
   'sql/mv_sums.sql':
-    'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n FROM dst GROUP BY k EMIT PERIODIC 100ms',
+    'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n FROM dst GROUP BY k EMIT PERIODIC 300ms',
 }
 let files = FIRST
 const change = (more: Files): Files => {
@@ -78,20 +80,7 @@ describe('a materialized view, while rows arrive', () => {
     await bench.exactlyOnce('dst')
   })
 
-  it('is handed over where its file asks for it', async () => {
-    bench.write()
-    const ways = await bench.deploy(
-      change({
-        'sql/mv.sql':
-          '-- @replace handover\nCREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k, n * 3 AS twice FROM seen',
-      }),
-    )
-    expect(ways).toEqual(['replace mv (handover)'])
-    await bench.rest()
-    await bench.exactlyOnce('dst')
-  })
-
-  it('is handed over across an interruption at any point, and a restart of the engine', async () => {
+  it('is handed over where its file asks for it, across interruptions and a restart of the engine', async () => {
     const text = (factor: number) =>
       `-- @replace handover\nCREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k, n * ${factor} AS twice FROM seen`
     for (const [at, factor] of [
@@ -102,9 +91,11 @@ describe('a materialized view, while rows arrive', () => {
       stopBefore(at)
       change({ 'sql/mv.sql': text(factor) })
       await expect(bench.deploy(files)).rejects.toMatchObject({ code: 'STOPPED' })
-      await bench.rest()
-      await bench.restart()
-      bench.write()
+      if (factor === 5) {
+        await bench.rest()
+        await bench.restart()
+        bench.write()
+      }
       expect((await bench.plan(files)).notices).toHaveLength(1)
       await bench.deploy(files)
       await bench.rest()
@@ -134,7 +125,7 @@ describe('a materialized view, while rows arrive', () => {
       change({
         'sql/sums.sql': 'CREATE STREAM sums (k uint64, total uint64, sum_n uint64, best uint64)',
         'sql/mv_sums.sql':
-          'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(n) AS best FROM dst GROUP BY k EMIT PERIODIC 100ms',
+          'CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(n) AS best FROM dst GROUP BY k EMIT PERIODIC 300ms',
       }),
     )
     expect(ways).toEqual(['replace sums (rebuild)', 'replace mv_sums (rebuild)'])
@@ -148,7 +139,7 @@ describe('a materialized view, while rows arrive', () => {
 
   it('computed anew goes on after an interruption at any point', async () => {
     const text = (column: string) =>
-      `CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(${column}) AS best FROM dst GROUP BY k EMIT PERIODIC 100ms`
+      `CREATE MATERIALIZED VIEW mv_sums INTO sums AS SELECT k, count() AS total, sum(n) AS sum_n, max(${column}) AS best FROM dst GROUP BY k EMIT PERIODIC 300ms`
     for (const [at, column] of [
       [/^RENAME/, 'n + 1'],
       [/^SYSTEM PAUSE/, 'n + 2'],
@@ -188,7 +179,7 @@ describe('views downstream, while rows arrive', () => {
       'sql/loud.sql': 'CREATE VIEW loud AS SELECT k, total FROM sums WHERE total > 0',
       'sql/most.sql': 'CREATE STREAM most (k uint64, most uint64)',
       'sql/mv_most.sql':
-        'CREATE MATERIALIZED VIEW mv_most INTO most AS SELECT k, max(loud.total) AS most FROM loud GROUP BY k EMIT PERIODIC 100ms',
+        'CREATE MATERIALIZED VIEW mv_most INTO most AS SELECT k, max(loud.total) AS most FROM loud GROUP BY k EMIT PERIODIC 300ms',
     })
     await bench.deploy(extended)
     bench.watch('sums')
@@ -267,37 +258,25 @@ describe('a topic, while messages arrive', () => {
 })
 
 describe('a stream with another key, while rows arrive', () => {
-  it('takes over rows, writers and readers', async () => {
+  it('takes over rows and writers, and hands views that read it row by row over', async () => {
     bench.write()
     bench.watch('dst')
     const ways = await bench.deploy(
       change({
         'sql/dst.sql':
           "CREATE STREAM dst (n uint64, k uint64, twice uint64) SETTINGS shards = 3, sharding_expr = 'weak_hash32(k)'",
-        'sql/doubles.sql': 'CREATE STREAM doubles (n uint64)',
-        'sql/mv_doubles.sql': 'CREATE MATERIALIZED VIEW mv_doubles INTO doubles AS SELECT n FROM dst',
       }),
     )
-    expect(ways).toContain('replace dst (copy)')
-    expect(ways).toContain('replace mv_sums (rebuild)')
-    await bench.rest()
-    await bench.exactlyOnce('dst')
-    await sumsAgree()
-  })
-
-  it('hands views that read it row by row over', async () => {
-    await bench.client.exec(
-      'INSERT INTO doubles (n) SELECT n FROM table(dst) WHERE n NOT IN (SELECT n FROM table(doubles))',
-    )
-    bench.write()
-    const ways = await bench.deploy(
-      change({ 'sql/dst.sql': 'CREATE STREAM dst (n uint64, k uint64, twice uint64) SETTINGS shards = 2' }),
-    )
-    expect(ways).toContain('replace dst (copy)')
-    expect(ways).toContain('replace mv_doubles (handover)')
+    expect(ways.sort()).toEqual([
+      'replace dst (copy)',
+      'replace mv_doubles (handover)',
+      'replace mv_sums (rebuild)',
+      'replace sums (rebuild)',
+    ])
     await bench.rest()
     await bench.exactlyOnce('dst')
     await bench.exactlyOnce('doubles')
+    await sumsAgree()
   })
 })
 
