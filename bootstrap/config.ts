@@ -7,6 +7,7 @@ const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digi
 const variables = z.record(variableName, z.union([z.string(), z.number(), z.boolean()]))
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected http://host:port or https://host:port' })
 const brokers = z.string().min(1)
+const file = z.string().min(1)
 
 const target = z.strictObject({
   edition: z.enum(EDITIONS),
@@ -18,6 +19,16 @@ const target = z.strictObject({
   username: z.string().min(1).optional(),
   /** Name of the environment variable that holds the password. The password itself never stands in the config. */
   passwordVariable: variableName.default('TPCTL_PASSWORD'),
+  /** Of https URLs: files of certificates, relative to the config, where the machine's own do not do. */
+  tls: z
+    .strictObject({
+      ca: file.optional(),
+      cert: file.optional(),
+      key: file.optional(),
+      /** Takes any certificate: for trying things out. */
+      insecure: z.boolean().optional(),
+    })
+    .optional(),
   /** Kafka brokers as this machine reaches them. */
   brokers: brokers.default('127.0.0.1:9092'),
   /** The same as the engine reaches them, where that differs (inside a compose network). Becomes KAFKA_BROKERS. */
@@ -47,6 +58,11 @@ export const configSchema = z.strictObject({
   variables: variables.default({}),
   /** Names of variables whose values are never shown. */
   secrets: z.array(variableName).default([]),
+  /**
+   * Commands that tell secrets which neither the environment nor `.env` has, such as
+   * `{ TIMEPLUS_PASSWORD: ['pass', 'timeplus'] }`. Each is run when its value is needed; what it prints is the value.
+   */
+  secretCommands: z.record(variableName, z.array(z.string().min(1)).min(1)).default({}),
   /** Topics that must exist before the streams on them can be created. Names may contain `${NAME}`s. */
   topics: z.array(topic).default([]),
   /** Environment variables that make the project do more; `doctor` says which are missing. */

@@ -28,6 +28,9 @@ export async function loadConfig(dir: string): Promise<{ config: TpctlConfig; pa
       detail: result.problems.join('\n'),
       suggestion: 'Export the config with `export default defineConfig({ … })`.',
     })
+  for (const { tls } of Object.values(result.config.targets))
+    for (const name of ['ca', 'cert', 'key'] as const)
+      if (tls?.[name]) tls[name] = resolve(dirname(path), tls[name])
   return { config: result.config, path }
 }
 

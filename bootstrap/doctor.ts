@@ -56,6 +56,15 @@ export async function doctor(options: DoctorOptions): Promise<Check[]> {
   return checks
 }
 
+/** Only what a target and its broker answer. Never throws for what it finds. */
+export async function checkReach(
+  target: Target,
+  client: ProtonClient,
+  signal?: AbortSignal,
+): Promise<Check[]> {
+  return [...(await checkTarget(client, target, signal)), ...(await checkBroker(target, []))]
+}
+
 export function checkNode(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const ok = major > MIN_NODE[0] || (major === MIN_NODE[0] && minor >= MIN_NODE[1])

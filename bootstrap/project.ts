@@ -4,6 +4,7 @@ import { UserError } from '../dialect/index.js'
 import type { UdfDefinition } from '../udfs/runtime/index.js'
 import type { TopicConfig, TpctlConfig } from './config.js'
 import { loadConfig } from './config_loader.js'
+import { toldSecrets, withSecretCommands } from './environment.js'
 import { loadDefinitions, type RenderedFunction, renderFunctions } from './functions.js'
 import type { Secrets } from './model.js'
 import { secretsOf } from './secrets.js'
@@ -48,12 +49,13 @@ export interface LoadOptions {
  * @throws UserError CONFIG_*, TARGET_UNKNOWN, VARIABLE_MISSING, UDF_*, SQL_FOLDER
  */
 export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
-  const env = options.env ?? process.env
   const { config, path: configPath } = await loadConfig(dir)
+  const env = withSecretCommands(config, options.env ?? process.env)
   const root = dirname(configPath)
   const target = resolveTarget(config, options.target, env, options.overrides)
   const lookup = variableLookup(config, target, env, options.overrides?.variables ?? {})
-  const secrets = config.secrets.map((name) => lookup(name) ?? '')
+  const commanded = (name: string) => Object.hasOwn(config.secretCommands, name)
+  const secrets = config.secrets.filter((name) => !commanded(name)).map((name) => lookup(name) ?? '')
   if (target.password) secrets.push(target.password)
 
   const files = await readFiles(root, config.sql, lookup)
@@ -76,7 +78,7 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     definitions,
     functions,
     topics,
-    secrets: secretsOf(secrets),
+    secrets: secretsOf([...secrets, ...toldSecrets()]),
   }
 }
 

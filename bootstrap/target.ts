@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { UserError } from '../dialect/index.js'
-import { ProtonClient } from '../driver/index.js'
+import { ProtonClient, type ProtonClientOptions } from '../driver/index.js'
 import type { Edition, TargetConfig, TpctlConfig } from './config.js'
+import { withSecretCommands } from './environment.js'
 import { nearestName } from './graph.js'
 
 /** A target with everything that overrides it taken into account. */
@@ -18,6 +20,8 @@ export interface Target {
   engineBrokers: string
   gatewayUrl: string
   variables: TargetConfig['variables']
+  /** With absolute paths. */
+  tls?: TargetConfig['tls']
 }
 
 /** What flags and callers set over the config: ports chosen at run time, for example. */
@@ -39,9 +43,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function resolveTarget(
   config: TpctlConfig,
   name: string | undefined,
-  env: Environment,
+  given: Environment,
   overrides: TargetOverrides = {},
 ): Target {
+  const env = withSecretCommands(config, given)
   const chosen = name ?? (env.TPCTL_TARGET || config.target)
   const target = Object.hasOwn(config.targets, chosen) ? config.targets[chosen] : undefined
   if (!target) {
@@ -65,6 +70,7 @@ export function resolveTarget(
     engineBrokers: target.engineBrokers ?? (moved || target.brokers),
     gatewayUrl: overrides.gatewayUrl ?? (env.TPCTL_GATEWAY_URL || target.gatewayUrl),
     variables: target.variables,
+    tls: target.tls,
   }
 }
 
@@ -76,5 +82,27 @@ export function connect(target: Target): ProtonClient {
     username: target.username ?? (target.password === undefined ? undefined : 'default'),
     password: target.password,
     database: target.database,
+    ...(target.tls ? { tls: tlsOf(target.tls) } : {}),
   })
+}
+
+function tlsOf({ ca, cert, key, insecure }: NonNullable<Target['tls']>): ProtonClientOptions['tls'] {
+  return {
+    ...(ca ? { ca: certificate(ca) } : {}),
+    ...(cert ? { cert: certificate(cert) } : {}),
+    ...(key ? { key: certificate(key) } : {}),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+  }
+}
+
+function certificate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UserError('TLS_FILE', `${path} cannot be read.`, {
+      detail: cause instanceof Error ? cause.message : undefined,
+      suggestion: 'Correct `tls` of the target in tpctl.config.ts.',
+      cause,
+    })
+  }
 }

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { withDotEnv } from '../bootstrap/environment.js'
+import { chosenTarget } from './chosen_target.js'
 import { EXIT, type ExitCode, exitCodeOf } from './exit.js'
 import { interruptSignal } from './interrupt.js'
 import { createOutput, type Output } from './output.js'
@@ -11,7 +13,7 @@ export interface Context {
   projectDir: string
   /** Absolute path of the folder with the embedded engine's data, logs and state. */
   stateDir: string
-  /** `--target`, if given; else the config's default. */
+  /** `--target`, if given; else TPCTL_TARGET, what `tpctl target use` chose, or the config's default. */
   target?: string
   debug: boolean
   /** Fires on Ctrl-C. */
@@ -55,10 +57,14 @@ export function action<Options, Args extends unknown[]>(handler: Handler<Options
     const output = createOutput(globals)
     const interrupt = interruptSignal()
     const projectDir = resolve(globals.project)
+    Object.assign(process.env, withDotEnv(projectDir, process.env))
+    const stateDir = resolve(projectDir, globals.state ?? process.env.TPCTL_STATE ?? '.tpctl')
+    const chosen = chosenTarget(stateDir)
+    if (chosen !== undefined && !process.env.TPCTL_TARGET) process.env.TPCTL_TARGET = chosen
     const context: Context = {
       output,
       projectDir,
-      stateDir: resolve(projectDir, globals.state ?? process.env.TPCTL_STATE ?? '.tpctl'),
+      stateDir,
       target: globals.target,
       debug: globals.debug ?? false,
       signal: interrupt.signal,

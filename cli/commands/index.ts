@@ -24,6 +24,7 @@ import { registerSmoke } from './smoke.js'
 import { registerSql } from './sql.js'
 import { registerStatus } from './status.js'
 import { registerTail } from './tail.js'
+import { registerTarget } from './target.js'
 import { registerTest } from './test.js'
 import { registerUdf } from './udf.js'
 import { registerUninstall } from './uninstall.js'
@@ -38,6 +39,7 @@ export const COMMANDS: ((program: Command) => void)[] = [
   registerStatus,
   registerLogs,
   registerDoctor,
+  registerTarget,
   registerPlan,
   registerBootstrap,
   registerApply,

@@ -13,6 +13,30 @@ export const PROJECT_GUIDES: Guides = {
       2: WRONG_USAGE,
     },
   },
+  'target list': {
+    behaviour: 'Shows the targets of tpctl.config.ts; a star stands before the one that commands work on.',
+    sideEffects: 'Nothing; asks no target.',
+    recovery: 'Correct tpctl.config.ts.',
+    exitCodes: { 0: 'shown', 1: 'the config is not right', 2: WRONG_USAGE },
+  },
+  'target use': {
+    behaviour:
+      'Remembers a target for the commands that follow. Stronger are --target and TPCTL_TARGET, in the environment or in .env. Without a name, what the config says holds again.',
+    sideEffects: 'The file `target` in the state folder.',
+    recovery: '`tpctl target use` without a name takes it back.',
+    exitCodes: {
+      0: 'remembered',
+      1: 'the config is not right, or the folder cannot be written',
+      2: WRONG_USAGE,
+    },
+  },
+  'target check': {
+    behaviour:
+      'Asks each target for its version with the login of the config, compares its edition and its clock, and asks its broker for the topics. Passwords come from the environment, from .env, or from the command under secretCommands.',
+    sideEffects: 'Nothing but the commands that tell secrets.',
+    recovery: 'Every finding says what to do.',
+    exitCodes: { 0: 'all well', 1: 'something does not answer, or is of another edition', 2: WRONG_USAGE },
+  },
   codegen: {
     behaviour:
       'Creates the project on an engine of this process, asks it for the columns of each stream and view, and writes a TypeScript module: a type for the rows of each, one for what may be inserted, and a typed client.',
