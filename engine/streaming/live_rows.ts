@@ -81,7 +81,7 @@ export class LiveRows {
     await this.pipe.insertState(
       this.rows,
       [...stored, '_h', '_n'],
-      `SELECT ${stored.join(', ')}, ${this.#hash}, ${DELTA.name} FROM ${this.log} WHERE _seq = ${seq}`,
+      `SELECT ${[...stored, this.#hash, DELTA.name].join(', ')} FROM ${this.log} WHERE _seq = ${seq}`,
       `${seq}:rows${this.number}`,
     )
     return true
@@ -102,14 +102,14 @@ export class LiveRows {
   /** The rows in force before the batch. */
   before(condition = '1'): Relation {
     const keys = this.keys.map((key) => `c${this.columns.findIndex(({ name }) => name === key)}`)
-    const all = this.#stored.join(', ')
+    const all = (...more: string[]) => [...this.#stored, ...more].join(', ')
     const both =
-      `SELECT ${all}, _h, _n FROM ${this.rows} FINAL UNION ALL ` +
-      `SELECT ${all}, ${this.#hash} AS _h, toInt64(-${DELTA.name}) AS _n FROM ${this.log} WHERE _seq = ${this.#seq}`
+      `SELECT ${all('_h', '_n')} FROM ${this.rows} FINAL UNION ALL ` +
+      `SELECT ${all(`${this.#hash} AS _h`, `toInt64(-${DELTA.name}) AS _n`)} FROM ${this.log} WHERE _seq = ${this.#seq}`
     const shown = this.columns.map(({ name }, i) =>
       keys.includes(`c${i}`) ? `c${i} AS ${id(name)}` : `any(c${i}) AS ${id(name)}`,
     )
-    const grouped = `SELECT ${shown.join(', ')}, sum(_n) AS __n FROM (${both}) GROUP BY ${[...keys, '_h'].join(', ')}`
+    const grouped = `SELECT ${[...shown, 'sum(_n) AS __n'].join(', ')} FROM (${both}) GROUP BY ${[...keys, '_h'].join(', ')}`
     return this.#relation(`SELECT *, __n AS _n FROM (${grouped}) WHERE __n > 0`, condition)
   }
 

@@ -25,10 +25,10 @@ export class RowsOf {
     readonly columns: Named[],
   ) {}
 
-  /** `wanted`: what of it will be named; undefined: everything. */
+  /** `wanted`: what of it will be named; undefined: everything but what `*` leaves out. */
   static async create(pipe: Pipe, source: Source, side: Side, wanted?: ReadonlySet<string>): Promise<RowsOf> {
     const isKept = (name: string) =>
-      name !== DELTA.name && !VIRTUAL.has(name) && (wanted === undefined || wanted.has(name))
+      name !== DELTA.name && (wanted === undefined ? !VIRTUAL.has(name) : wanted.has(name))
     const relations = side.relations
       .filter(({ alias, columns }) => alias !== undefined || columns.some(isKept))
       .map(({ alias, columns }) => ({ alias, columns: columns.filter(isKept) }))

@@ -91,7 +91,7 @@ export function tableNames(table: TableExpr | TableFunction): string[] {
   return []
 }
 
-/** A stream with an alias can be addressed by its own name as well: `s AS x … WHERE s.c` → `x.c`. */
+/** A stream with an alias can be addressed by its own name as well: `s AS x … WHERE s.c` or `db.s.c` → `x.c`. */
 export function byAlias<S extends Select>(select: S): S {
   const tables = select.from ? namedTables(select.from) : []
   const taken = new Set(tables.map(({ alias, name }) => alias ?? name.name))
@@ -100,12 +100,13 @@ export function byAlias<S extends Select>(select: S): S {
     if (alias !== undefined && !taken.has(name.name)) aliases.set(name.name, alias)
   }
   if (aliases.size === 0) return select
+  const names = (first: string) => taken.has(first) || aliases.has(first)
   return rewriteQuery(select, {
     expr: (expr) => {
-      const alias = expr.kind === 'column' && expr.path.length > 1 ? aliases.get(expr.path[0]!) : undefined
-      return alias === undefined || expr.kind !== 'column'
-        ? undefined
-        : { ...expr, path: [alias, ...expr.path.slice(1)] }
+      if (expr.kind !== 'column') return undefined
+      const path = expr.path.length > 2 && !names(expr.path[0]!) ? expr.path.slice(1) : expr.path
+      const alias = path.length > 1 ? aliases.get(path[0]!) : undefined
+      return alias === undefined ? undefined : { ...expr, path: [alias, ...path.slice(1)] }
     },
     query: (inner) => (inner === select ? undefined : inner),
   })

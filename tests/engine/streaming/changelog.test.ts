@@ -332,6 +332,21 @@ describe('aggregation over a changelog', () => {
     await tail.stop()
   })
 
+  it('that names none of the columns counts what is in force', async () => {
+    const kv = await keyed()
+    const tail = await bench.query(
+      `SELECT count() FROM (SELECT v, count() FROM ${kv} GROUP BY v EMIT CHANGELOG ON UPDATE) EMIT ON UPDATE`,
+    )
+    await bench.insert(kv, [
+      { k: 'a', v: 1 },
+      { k: 'b', v: 2 },
+    ])
+    expect((await tail.take(1)).at(-1)).toEqual(['2'])
+    await bench.insert(kv, [{ k: 'b', v: 1 }])
+    await until(() => tail.rows.at(-1)![0] === '1')
+    await tail.stop()
+  })
+
   it('EMIT CHANGELOG takes the old answer back; HAVING and an empty group end it', async () => {
     const kv = await keyed()
     const tail = await bench.query(

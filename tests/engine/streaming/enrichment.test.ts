@@ -198,6 +198,17 @@ describe('enrichment of an append stream', () => {
     await tail.stop()
   })
 
+  it('each stream of a join begins where WHERE says of it, by its own name and database too', async () => {
+    await bench.stream('one', { v: 'int32' })
+    await bench.stream('two', { v: 'int32' })
+    for (const name of ['one', 'two']) for (const v of [1, 2, 3, 2]) await bench.insert(name, [{ v }])
+    const tail = await bench.query(
+      'SELECT a.v, a._tp_sn, b._tp_sn FROM one AS a JOIN two AS b ON a.v = b.v WHERE one._tp_sn >= 1 AND default.two._tp_sn > 1',
+    )
+    expect((await tail.take(3)).map(String).sort()).toEqual(['2,1,3', '2,3,3', '3,2,2'])
+    await tail.stop()
+  })
+
   it('refuses joins outside the matrix', async () => {
     const fails = (sql: string, code: number) => expect(bench.query(sql)).rejects.toMatchObject({ code })
     await fails('SELECT * FROM feed AS f RIGHT JOIN tokens AS t ON f.address = t.address', 48)
