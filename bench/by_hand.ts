@@ -109,8 +109,15 @@ async function chain({ dir, events }: { dir: string; events: number }): Promise<
   return { ms }
 }
 
+interface Executable {
+  dir: string
+  rows: number
+  /** The best of so many counts. */
+  rounds: number
+}
+
 /** A function over RowBinary in a pool of Node processes, as the manual of ClickHouse has it. */
-async function executable({ dir, rows }: { dir: string; rows: number }): Promise<Seconds> {
+async function executable({ dir, rows, rounds }: Executable): Promise<Seconds> {
   const scripts = join(dir, 'scripts')
   mkdirSync(scripts, { recursive: true })
   writeFileSync(
@@ -127,9 +134,11 @@ process.stdin.on('data', (chunk) => {
       rest = rest.subarray(end + 1)
     }
     if (rest.length < want) return
-    const out = Buffer.allocUnsafe(want)
-    for (let i = 0; i < want; i += 4) out.writeInt32LE((rest.readInt32LE(i) * 2 + 1) | 0, i)
-    process.stdout.write(out)
+    const values = new Int32Array(want / 4)
+    const bytes = Buffer.from(values.buffer)
+    rest.copy(bytes, 0, 0, want)
+    for (let i = 0; i < values.length; i++) values[i] = (values[i] * 2 + 1) | 0
+    process.stdout.write(bytes)
     rest = rest.subarray(want)
     want = -1
   }
@@ -147,7 +156,10 @@ process.stdin.on('data', (chunk) => {
   )
   const session = open(dir, [`--config-file=${join(dir, 'config.xml')}`])
   await run(session, 'SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(1000)')
-  return timed(() => run(session, `SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(${rows})`))
+  const call = () => run(session, `SELECT sum(plus_by_hand(toInt32(number))) FROM numbers(${rows})`)
+  let best = Number.POSITIVE_INFINITY
+  for (let i = 0; i < rounds; i++) best = Math.min(best, (await timed(call)).seconds)
+  return { seconds: best }
 }
 
 /** Rows that a start is measured on. */

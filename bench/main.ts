@@ -1,10 +1,10 @@
 /**
- * npm run bench [-- --only <name>] [--scale <factor>] [--json]: each line beside the same work done by hand, both
- * measured in this run, on this machine. Ratios travel between machines; the figures do not. A run of everything at
- * full size writes docs/bench.md.
+ * npm run bench [-- --only <name>] [--scale <factor>] [--json] [--write]: each line beside the same work done by hand,
+ * both measured in this run, on this machine. Ratios travel between machines; the figures do not. `--write` puts the
+ * table into docs/bench.md.
  */
 import { writeFileSync } from 'node:fs'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot } from '../cli/package_root.js'
@@ -39,13 +39,14 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     scale: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   },
 })
 const scale = Number(values.scale)
 const chosen = values.only === undefined ? CASES : CASES.filter(({ name }) => values.only!.includes(name))
 if (chosen.length === 0 || !(scale > 0)) {
   process.stderr.write(
-    `usage: npm run bench -- [--only ${CASES.map(({ name }) => name).join('|')}] [--scale 0.1] [--json]\n`,
+    `usage: npm run bench -- [--only ${CASES.map(({ name }) => name).join('|')}] [--scale 0.1] [--json] [--write]\n`,
   )
   process.exit(2)
 }
@@ -84,18 +85,18 @@ else {
   })
   process.stdout.write(`${renderTable(COLUMNS.map(shape), rows)}\n`)
 }
-if (chosen.length === CASES.length && scale === 1) writeFigures()
+if (values.write) writeFigures()
 
 function writeFigures(): void {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`
   const text = [
     '# Benchmarks',
     '',
-    'Written by `npm run bench`: each figure of tpctl beside the same work done by hand, by somebody who knows chDB, in',
+    'Written by `npm run bench -- --write`: each figure of tpctl beside the same work done by hand, by somebody who knows chDB, in',
     'the same run on the same machine. Ratios travel between machines; the figures do not. `bench/by_hand*.ts` is what',
     '"by hand" means.',
     '',
-    `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}.`,
+    `${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}${scale === 1 ? '' : `, work of ${scale} × the usual size`}; load average ${loadavg()[0]!.toFixed(0)}: other work on the machine slows down both sides, and times with a fixed limit most.`,
     '',
     line(COLUMNS),
     line(COLUMNS.map((_, i) => (i >= 2 && i <= 4 ? '---:' : '---'))),

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { type BenchCase, byHand, seconds, withEngine } from '../harness.js'
 
+/** The best of so many counts: others use the machine as well. */
+const ROUNDS = 3
+
 /** A JavaScript function over many rows, against the bare mechanism underneath. */
 export const udf: BenchCase = {
   name: 'udf',
@@ -11,9 +14,16 @@ export const udf: BenchCase = {
         'CREATE FUNCTION plus_js(x int32) RETURNS int32 LANGUAGE JAVASCRIPT AS $$ function plus_js(xs) { return xs.map((x) => (x * 2 + 1) | 0) } $$',
       )
       await client.rows('SELECT sum(plus_js(to_int32(number))) AS s FROM numbers(1000)')
-      return seconds(() => client.rows(`SELECT sum(plus_js(to_int32(number))) AS s FROM numbers(${rows})`))
+      const call = () => client.rows(`SELECT sum(plus_js(to_int32(number))) AS s FROM numbers(${rows})`)
+      let best = Number.POSITIVE_INFINITY
+      for (let i = 0; i < ROUNDS; i++) best = Math.min(best, await seconds(call))
+      return best
     })
-    const hand = await byHand<{ seconds: number }>('executable', { dir: join(dir, 'hand'), rows })
+    const hand = await byHand<{ seconds: number }>('executable', {
+      dir: join(dir, 'hand'),
+      rows,
+      rounds: ROUNDS,
+    })
     return [
       {
         what: `JavaScript function, ${rows} rows`,
