@@ -3,6 +3,7 @@
  * user's source, and turns bytes into its arguments and its results into bytes. Evaluated as a script in a
  * bare context before the user's source, and reachable by nobody but the host.
  */
+import { makeColumnsReader, makeColumnWriter } from './columns.js'
 import { type Input, makeReader, readVarUint } from './decode.js'
 import { makeWriter, type Output, ValueError } from './encode.js'
 import type { Failure, FunctionSpec, ValueType } from './spec.js'
@@ -62,8 +63,8 @@ export function createRunner(spec: FunctionSpec): Runner {
 }
 
 function scalarRunner(spec: FunctionSpec): Runner {
-  const readers = spec.args.map((arg) => makeReader(arg.type))
-  const write = makeWriter(spec.returns)
+  const read = makeColumnsReader(spec.args.map((arg) => arg.type))
+  const write = makeColumnWriter(spec.returns)
   let call: Callable | undefined
 
   return {
@@ -81,10 +82,7 @@ function scalarRunner(spec: FunctionSpec): Runner {
 
     block: (rows, input, output) =>
       attempt(() => {
-        const columns: unknown[][] = readers.map(() => [])
-        for (let row = 0; row < rows; row++) {
-          for (let i = 0; i < readers.length; i++) columns[i]!.push(readers[i]!(input))
-        }
+        const columns = read(input, rows)
         let results: unknown
         try {
           results = Reflect.apply(call!, globalThis, columns)
@@ -106,7 +104,7 @@ function scalarRunner(spec: FunctionSpec): Runner {
             message: `Function '${spec.name}': wrong result, expected ${rows} row(s), actual ${results.length}`,
           }
         }
-        for (let row = 0; row < rows; row++) write(output, results[row])
+        write(output, results)
         return undefined
       }),
   }
