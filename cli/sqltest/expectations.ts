@@ -19,8 +19,8 @@ export interface Answer {
 /** What a test left behind, to be looked at. */
 export interface Outcome {
   ask(sql: string): Promise<Answer>
-  /** Rows of a relation that came since the test began. */
-  rowsOf(relation: string, where: string | undefined): Promise<Answer>
+  /** Rows of a relation that came since the test began, with the columns that are named, or all. */
+  rowsOf(relation: string, where: string | undefined, columns: readonly string[]): Promise<Answer>
   emitted: Answer
   calls(name: string): TestRow[]
   deadLetters(source: string): Promise<TestRow[] | undefined>
@@ -68,8 +68,12 @@ export async function check(
     tolerance: expected.tolerance ?? 0,
   })
   if (differences.length === 0) return undefined
-  const named = [...new Set(expected.rows.flatMap((row) => Object.keys(row)))]
-  return { what: `${subject} (${mode})`, detail: differenceText(differences, named) }
+  return { what: `${subject} (${mode})`, detail: differenceText(differences, namedIn(expected)) }
+}
+
+/** Columns that the expected rows name. */
+function namedIn({ rows = [] }: Expectation): string[] {
+  return [...new Set(rows.flatMap((row) => Object.keys(row)))]
 }
 
 async function answerFor(
@@ -79,7 +83,7 @@ async function answerFor(
   const plain = (rows: TestRow[] | undefined) => rows && { rows, columns: [] }
   if (expected.in !== undefined) {
     const subject = `in ${expected.in}${expected.where === undefined ? '' : ` where ${expected.where}`}`
-    return { subject, answer: await outcome.rowsOf(expected.in, expected.where) }
+    return { subject, answer: await outcome.rowsOf(expected.in, expected.where, namedIn(expected)) }
   }
   if (expected.sql !== undefined)
     return { subject: oneLine(expected.sql), answer: await outcome.ask(expected.sql) }

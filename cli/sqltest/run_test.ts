@@ -1,8 +1,12 @@
 import type { CompiledObject } from '../../bootstrap/model.js'
-import { UserError } from '../../dialect/index.js'
+import { quoteName, UserError } from '../../dialect/index.js'
+import { ProtonError } from '../../driver/index.js'
 import { type Answer, check, errorText, type Failure, speaksOf, type TestError } from './expectations.js'
 import type { TestCase } from './format.js'
 import { messageOf, type PlacedStep, type Site } from './site.js'
+
+/** Proton's code for a name that means nothing. */
+const UNKNOWN_COLUMN = 47
 
 /** After the last step the clock moves on so far: what speaks every two seconds, Proton's default, has then spoken. */
 const LAST_MS = 2_000
@@ -33,7 +37,12 @@ export async function runTest(placed: PlacedTest, site: Site, before: SeenBefore
   if (failures.length > 0) return failures
   const outcome = {
     ask: (sql: string) => site.ask(sql),
-    rowsOf: (relation: string, where: string | undefined) => site.ask(before.query(relation, where)),
+    rowsOf: (relation: string, where: string | undefined, columns: readonly string[]) =>
+      site.ask(before.query(relation, where, columns)).catch((error: unknown) => {
+        // A column that is not there is a difference like any other.
+        if (!(error instanceof ProtonError && error.code === UNKNOWN_COLUMN)) throw error
+        return site.ask(before.query(relation, where, []))
+      }),
     emitted,
     calls: (name: string) => stubs.calls(slot, name),
     deadLetters: async (source: string) =>
@@ -95,11 +104,12 @@ export class SeenBefore {
     return before
   }
 
-  query(relation: string, where: string | undefined): string {
+  query(relation: string, where: string | undefined, columns: readonly string[]): string {
     const sn = this.#rows.get(relation)
     const since = sn === undefined ? undefined : `_tp_sn > ${sn}`
     const conditions = [since, where && `(${where})`].filter((condition) => condition !== undefined)
-    return `SELECT * FROM \`${relation}\`${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`
+    const list = columns.length === 0 ? '*' : columns.map(quoteName).join(', ')
+    return `SELECT ${list} FROM \`${relation}\`${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`
   }
 
   letters(source: string): number {
