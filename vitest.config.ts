@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+// As in the daemon: calls of the store wait in threads, and a thread pool's size is that of the process's start.
+process.env.UV_THREADPOOL_SIZE ??= '32'
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],

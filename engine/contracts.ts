@@ -52,6 +52,7 @@ export interface Chdb {
     rising?: string
     token?: string
     tag?: string
+    signal?: AbortSignal
     settings?: Record<string, string | number>
   }): Promise<void>
   /** Chunks of a result as they come; holds a session of its own, memory stays flat. */
@@ -213,6 +214,8 @@ export type RowSource =
       kind: 'select'
       select: string
       columns: string[]
+      /** Limits of the query. */
+      settings?: Record<string, string | number>
       picked?: string[]
       widened?: [before: string, after: string]
     }
@@ -249,7 +252,12 @@ export interface StreamStore {
   append(
     stream: StreamObject,
     rows: RowSource,
-    options?: { token?: string; baseSn?: number /** What `Chdb.kill` aims at. */; tag?: string },
+    options?: {
+      token?: string
+      baseSn?: number /** What `Chdb.kill` aims at. */
+      tag?: string
+      signal?: AbortSignal
+    },
   ): Promise<AppendResult>
   /** Holds the stream's write lock while `body` runs: it gets the number that the next row will have. */
   withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T>

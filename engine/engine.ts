@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseExpression } from '../dialect/index.js'
 import { UserError } from '../dialect/user_error.js'
 import { AccessControl } from './access/control.js'
 import { Guard } from './access/guard.js'
@@ -15,6 +14,7 @@ import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
 import { openNamedCollections, withCollection } from './catalog/named_collections.js'
 import { StoredMap } from './catalog/stored_map.js'
+import { writeGrants } from './chdb/grants.js'
 import { purgeWhenIdle } from './chdb/idle.js'
 import { openChdb } from './chdb/pool.js'
 import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
@@ -29,6 +29,7 @@ import { createPlanner, exactCountFull } from './planner/index.js'
 import { type Listener, listenSql } from './server/http.js'
 import { listenMetrics } from './server/metrics.js'
 import { Sessions } from './server/sessions.js'
+import { shardSql } from './sharding.js'
 import { type StatementDeps, storeExpr } from './statements/deps.js'
 import { dropOrphanDictionaries } from './statements/dictionaries.js'
 import { startDictionaryRefresh } from './statements/dictionary_refresh.js'
@@ -39,7 +40,6 @@ import { systemRelation } from './statements/system_relations.js'
 import { dropOrphans } from './storage/orphans.js'
 import { startRetention } from './storage/retention.js'
 import { openStreamStore } from './storage/store.js'
-import { isKeyed } from './storage/tables.js'
 import { createRuntime } from './streaming/index.js'
 import { openUdfRegistry, udfError } from './udf/index.js'
 
@@ -154,7 +154,11 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   closers.add(() => lock.release())
   const serverId = await folderId(dir)
 
-  const udfs = await openUdfRegistry({ dir: join(dir, 'udf'), timeLimitMs: options.udfTimeLimitMs })
+  const udfs = await openUdfRegistry({
+    dir: join(dir, 'udf'),
+    timeLimitMs: options.udfTimeLimitMs,
+    configElements: writeGrants(dir),
+  })
   closers.add(() => udfs.close())
   await forgetUnfinishedInserts(join(dir, 'store'))
   const chdb = await openChdb({
@@ -321,13 +325,6 @@ async function startKafka(dir: string, host: string, port: number, log: EngineLo
       warn: (text: string) => log.warn(`broker: ${text}`),
     },
   })
-}
-
-/** The shard of a row: the stream's own expression, or what Proton takes where there is none. */
-function shardSql(stream: Parameters<typeof isKeyed>[0], udfs: StatementDeps['udfs']): string {
-  const text =
-    stream.shardingExpr ?? (isKeyed(stream) ? `weak_hash32(${stream.primaryKey.join(', ')})` : 'rand()')
-  return storeExpr(parseExpression(text), { udfs })
 }
 
 /**

@@ -22,7 +22,7 @@ if (!existsSync(runner)) {
   const whole = !options.some((option) => ['--only', '--category', '--list', '--help'].includes(option))
   const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
   const report = join(folder, 'smoke.json')
-  const server = `exec '${process.execPath}' '${path('engine-server.mjs')}' --http {http} --stream {stream} --dir {dir}`
+  const server = `exec env UV_THREADPOOL_SIZE=32 '${process.execPath}' '${path('engine-server.mjs')}' --http {http} --stream {stream} --dir {dir}`
   const jobs = options.includes('--jobs') ? [] : ['--jobs', '6']
   const { status } = spawnSync(
     process.execPath,

@@ -1,12 +1,26 @@
+import { totalmem } from 'node:os'
 import type { Chdb, RunOptions } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { storeError } from './errors.js'
 import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
+import { Slots } from './slots.js'
 
 /** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
 const WORKERS = 3
-/** Sessions for results that are read in chunks: each is held for as long as its client reads. */
+/** Sessions for what may take long: statements of clients, results that are read in chunks as fast as a client reads. */
 const MAX_STREAMS = 64
+
+/** Threads of the process in which calls of the store wait, libuv's: set when it starts (UV_THREADPOOL_SIZE), or 4. */
+const THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4
+/** Of these the engine's own statements always find some: what may take long uses the others. */
+const KEPT_THREADS = 2
+const KILL_AGAIN_MS = 200
+
+/** What one statement may hold in memory unless it says otherwise: half of what there is. */
+function memoryOfStatement(): number {
+  const constrained = process.constrainedMemory?.() || Number.POSITIVE_INFINITY
+  return Math.floor(Math.min(totalmem(), constrained) / 2)
+}
 
 /** Inserted data travels inside statements, so a statement may be large. Times without a zone are UTC everywhere. */
 const SESSION_ARGS = [
@@ -16,6 +30,12 @@ const SESSION_ARGS = [
   // A timer for each thread of each statement, for profiles that nobody reads.
   '--query_profiler_real_time_period_ns=0',
   '--query_profiler_cpu_time_period_ns=0',
+  // Values of a JSON path have a type each.
+  '--allow_suspicious_types_in_group_by=1',
+  '--allow_suspicious_types_in_order_by=1',
+  // Functions that Proton still has.
+  '--allow_deprecated_error_prone_window_functions=1',
+  '--allow_experimental_funnel_functions=1',
 ] as const
 
 interface Worker {
@@ -45,6 +65,7 @@ class SessionPool implements Chdb {
   readonly #open: () => ChdbSession
   readonly #workers: Worker[] = []
   readonly #control: ChdbSession
+  readonly #long = new Slots(Math.max(1, THREADS - KEPT_THREADS))
   readonly #idleStreams: ChdbSession[] = []
   readonly #streamWaiters: (() => void)[] = []
   #streams = 0
@@ -53,7 +74,8 @@ class SessionPool implements Chdb {
   constructor(module: ChdbModule, options: ChdbOptions) {
     this.#storeError = (cause, sql) =>
       (cause instanceof Error && options.explainError?.(cause.message, cause, sql)) || storeError(cause)
-    const connectionArgs = [...SESSION_ARGS, ...(options.connectionArgs ?? [])]
+    const memory = `--max_memory_usage=${memoryOfStatement()}`
+    const connectionArgs = [...SESSION_ARGS, memory, ...(options.connectionArgs ?? [])]
     this.#open = () => new module.Session(options.dir, { connectionArgs })
     try {
       this.#control = this.#open()
@@ -64,17 +86,8 @@ class SessionPool implements Chdb {
   }
 
   async run(sql: string, options: RunOptions = {}): Promise<Uint8Array> {
-    const { signal, tag } = options
-    signal?.throwIfAborted()
-    const stop = () => {
-      if (tag !== undefined) void this.kill(tag)
-    }
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      return await this.#execute(withSettings(sql, options), options.format ?? 'JSONCompactEachRow')
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
+    options.signal?.throwIfAborted()
+    return this.#execute(withSettings(sql, options), options.format ?? 'JSONCompactEachRow', options)
   }
 
   async rows<T extends unknown[] = unknown[]>(sql: string, options: RunOptions = {}): Promise<T[]> {
@@ -100,6 +113,7 @@ class SessionPool implements Chdb {
     await this.#execute(
       `INSERT INTO ${insert.table} (${columns}) SETTINGS ${settingsText(settings)} ${select}`,
       'Null',
+      insert,
     )
   }
 
@@ -110,25 +124,23 @@ class SessionPool implements Chdb {
       const result = session.queryStream(withSettings(sql, options), {
         format: options.format ?? 'JSONCompactEachRow',
       })
-      const stop = () => {
-        if (options.tag !== undefined) void this.kill(options.tag)
-      }
-      options.signal?.addEventListener('abort', stop, { once: true })
+      const endKilling = this.#killOnAbort(options.tag, options.signal)
       try {
-        for await (const chunk of result) {
+        const chunks = result[Symbol.asyncIterator]()
+        for (;;) {
+          const { done, value } = await this.#long.run(() => chunks.next())
           options.signal?.throwIfAborted()
-          yield chunk.raw()
+          if (done) break
+          yield value.raw()
         }
-        options.signal?.throwIfAborted()
       } finally {
-        options.signal?.removeEventListener('abort', stop)
+        endKilling()
         result.cancel()
       }
     } catch (cause) {
       throw this.#storeError(cause, sql)
     } finally {
-      this.#idleStreams.push(session)
-      this.#streamWaiters.shift()?.()
+      this.#giveBack(session)
     }
   }
 
@@ -153,8 +165,15 @@ class SessionPool implements Chdb {
     }
   }
 
-  async #execute(sql: string, format: string): Promise<Uint8Array> {
+  /** A statement with a tag is a client's: it may take long, and has a session to itself so that no other waits for it. */
+  async #execute(
+    sql: string,
+    format: string,
+    by: { tag?: string; signal?: AbortSignal },
+  ): Promise<Uint8Array> {
     if (this.#closed) throw new EngineError('QUERY_WAS_CANCELLED', 'The engine is shutting down')
+    const { tag, signal } = by
+    if (tag !== undefined) return this.#executeAlone(sql, format, tag, signal)
     const worker = this.#workers.reduce((least, w) => (w.queued < least.queued ? w : least))
     worker.queued++
     try {
@@ -164,6 +183,48 @@ class SessionPool implements Chdb {
     } finally {
       worker.queued--
     }
+  }
+
+  async #executeAlone(
+    sql: string,
+    format: string,
+    tag: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const session = await this.#takeStreamSession()
+    const endKilling = this.#killOnAbort(tag, signal)
+    try {
+      return await this.#long.run(async () => {
+        signal?.throwIfAborted()
+        return (await session.queryAsync(sql, { format })).bytes()
+      })
+    } catch (cause) {
+      throw this.#storeError(cause, sql)
+    } finally {
+      endKilling()
+      this.#giveBack(session)
+    }
+  }
+
+  /** Kills until the statement has ended: one that is about to begin is not to be found yet. */
+  #killOnAbort(tag: string | undefined, signal: AbortSignal | undefined): () => void {
+    if (tag === undefined || !signal) return () => {}
+    let again: NodeJS.Timeout | undefined
+    const kill = () => {
+      this.kill(tag).catch(() => {})
+      again = setTimeout(kill, KILL_AGAIN_MS)
+    }
+    signal.addEventListener('abort', kill, { once: true })
+    return () => {
+      signal.removeEventListener('abort', kill)
+      clearTimeout(again)
+    }
+  }
+
+  #giveBack(session: ChdbSession): void {
+    if (this.#closed) return session.close()
+    this.#idleStreams.push(session)
+    this.#streamWaiters.shift()?.()
   }
 
   async #takeStreamSession(): Promise<ChdbSession> {

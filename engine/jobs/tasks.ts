@@ -145,7 +145,7 @@ export class TaskScheduler {
         const known = new Set(target.columns.map((column) => column.name))
         const names = plan.columns.map(({ name }) => name).filter((name) => known.has(name))
         const source = { kind: 'select' as const, select: plan.sql, columns: names, picked: names }
-        const rows = await write(target, source, {}, deps, queryId)
+        const rows = await write(target, source, {}, deps, { queryId, signal: stop })
         failed = false
         return rows
       } finally {

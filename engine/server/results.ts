@@ -8,6 +8,8 @@ import { Document, renderedSelect } from './render.js'
 
 type Rows = Extract<StatementResult, { kind: 'rows' }>
 
+/** The largest result in a format that cannot be put together from parts. */
+const MAX_WHOLE_BYTES = 1 << 30
 /** What may wait in memory for a slow client. */
 const READ_AHEAD_BYTES = 4 << 20
 
@@ -33,7 +35,9 @@ export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIt
   const { format } = options
   if (!format.stitched) {
     const sql = renderedSelect(rows.sql, rows.columns, format)
-    yield await options.chdb.run(sql, runOptions(options))
+    // Such a result is held whole.
+    const settings = { max_result_bytes: String(MAX_WHOLE_BYTES), ...options.settings }
+    yield await options.chdb.run(sql, runOptions({ ...options, settings }))
     return
   }
   const document = new Document(rows.columns, format)

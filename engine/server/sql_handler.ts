@@ -4,6 +4,7 @@ import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } 
 import { EngineError } from '../errors.js'
 import type { StatementDeps } from '../statements/deps.js'
 import { clientError, sqlError } from '../statements/errors.js'
+import { checkResultRows, limitTime } from '../statements/limits.js'
 import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
 import { hideSecrets } from '../statements/secrets.js'
 import { ResponseBody, readBody } from './body.js'
@@ -39,6 +40,7 @@ export async function handleSql(
   let running: RunningQuery | undefined
   let failed = false
   let body: ResponseBody | undefined
+  let endWatch = () => {}
   try {
     const { control } = deps.statements.guard
     const user = await authenticate(request, url, control)
@@ -65,6 +67,7 @@ export async function handleSql(
       database: options.database,
     })
     const signal = running.abort.signal
+    endWatch = limitTime(running, statement, options.settings)
     const left = () =>
       running?.abort.abort(new EngineError('QUERY_WAS_CANCELLED', 'The client closed the connection'))
     response.once('close', () => {
@@ -97,6 +100,7 @@ export async function handleSql(
     deps.onError(error, running?.id ?? '')
     sendError(response, body, error)
   } finally {
+    endWatch()
     if (running) deps.queries.finish(running, failed)
   }
 }
@@ -151,6 +155,7 @@ async function respond(result: StatementResult, body: ResponseBody, to: Respondi
       ...options,
       onRows(rows) {
         running.resultRows += rows
+        checkResultRows(running.resultRows, context.settings)
       },
     })
   } finally {

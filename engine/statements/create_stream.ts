@@ -93,6 +93,7 @@ async function streamObject(
   checkKey(stream)
   if (shardingExpr) storeExpr(parseExpression(shardingExpr), deps)
   for (const item of statement.ttl ?? []) storeExpr(item.expr, deps)
+  for (const expr of [statement.partitionBy, statement.orderBy]) if (expr) storeExpr(expr, deps)
   return stream
 }
 

@@ -97,6 +97,9 @@ async function execute(
     case 'create_named_collection':
       return done(createNamedCollection(statement, deps))
     case 'create_database':
+      // A database of another kind shows what lies elsewhere: in a folder, on another server.
+      if (statement.engine || statement.settings.length > 0)
+        throw notSupported('CREATE DATABASE with an engine or a type')
       return done(createDatabase(statement.name.name, statement.ifNotExists, deps))
     case 'drop':
       return done(drop(statement, context, deps))

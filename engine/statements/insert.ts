@@ -11,6 +11,7 @@ import { EngineError } from '../errors.js'
 import { writableColumns } from '../storage/tables.js'
 import { type StatementDeps, settingsText } from './deps.js'
 import { notSupported, sqlError } from './errors.js'
+import { storeLimits } from './limits.js'
 import { literalRow } from './literals.js'
 
 export type InsertTarget = StreamObject | ExternalStreamObject
@@ -242,7 +243,13 @@ async function insertQuery(
   const plan = await deps.planner.plan(query, inner)
   try {
     check(plan.columns.length)
-    await write(target, { kind: 'select', select: plan.sql, columns }, settings, deps, context.queryId)
+    await write(
+      target,
+      { kind: 'select', select: plan.sql, columns, settings: storeLimits(settings) },
+      settings,
+      deps,
+      context,
+    )
   } finally {
     await plan.release()
   }
@@ -255,13 +262,14 @@ export async function write(
   rows: RowSource,
   settings: Record<string, string>,
   deps: Pick<StatementDeps, 'store' | 'external'>,
-  tag?: string,
+  /** Whose write it is: what a kill ends. */
+  by?: { queryId: string; signal: AbortSignal },
 ): Promise<number> {
   if (target.kind === 'external_stream') return (await deps.external.write(target, rows)).rows
   const id = settings.idempotent_id
   const result = await deps.store.append(target, rows, {
     ...(id ? { token: `idempotent:${id}` } : {}),
-    ...(tag === undefined ? {} : { tag }),
+    ...(by === undefined ? {} : { tag: by.queryId, signal: by.signal }),
   })
   return result.rows
 }

@@ -7,6 +7,7 @@ import { exactCountMemory, isAggregation } from '../planner/index.js'
 import type { StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
 import { jsonResult } from './json_rows.js'
+import { hasUntyped, typedRows, typedStream } from './json_types.js'
 import { withSettings } from './settings.js'
 import { subscribe } from './subscriptions.js'
 
@@ -20,11 +21,19 @@ export async function select(
   const { format } = query
   if (inForce.settings.exec_mode === 'subscribe') return subscribe({ query }, context, deps)
   if (deps.runtime.isStreaming(query, inForce)) {
-    return { kind: 'stream', query: await deps.runtime.start(query, inForce), format }
+    const running = await deps.runtime.start(query, inForce)
+    if (!hasUntyped(running.columns)) return { kind: 'stream', query: running, format }
+    try {
+      return { kind: 'stream', query: await typedStream(running, query, inForce, deps), format }
+    } catch (cause) {
+      await running.cancel()
+      throw cause
+    }
   }
   const plan = await deps.planner.plan(query, inForce)
-  const sql = inArrivalOrder(plan.sql, query, deps)
-  return { kind: 'rows', columns: plan.columns, sql, release: () => plan.release(), format }
+  const rows = hasUntyped(plan.columns) ? await typedRows(plan.sql, plan.columns, deps.chdb) : plan
+  const sql = inArrivalOrder(rows.sql, query, deps)
+  return { kind: 'rows', columns: rows.columns, sql, release: () => plan.release(), format }
 }
 
 /** A plain scan is read by one thread: its rows come in the order of arrival, and its speed is that of the output. */

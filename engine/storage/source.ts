@@ -41,7 +41,7 @@ export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
           ? `${widened[0]}${number}${widened[1]}`
           : `SELECT ${list}, ${number} AS ${ROW_NUMBER} FROM (${rows.select})`,
       columns: rows.columns,
-      settings: {},
+      settings: rows.settings ?? {},
     }
   }
   const named = new Set(rows.columns)

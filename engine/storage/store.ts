@@ -124,10 +124,12 @@ class ChdbStreamStore implements OpenStreamStore {
   async append(
     stream: StreamObject,
     rows: RowSource,
-    options: { token?: string; baseSn?: number; tag?: string } = {},
+    options: { token?: string; baseSn?: number; tag?: string; signal?: AbortSignal } = {},
   ): Promise<AppendResult> {
     const source = asSelect(stream, rows)
     return this.#locks.run(stream.id, async () => {
+      // It may have been killed while it waited for the stream.
+      options.signal?.throwIfAborted()
       const before = this.lastSn(stream)
       if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
       const nothing = { rows: 0, first: before + 1, last: before }
@@ -141,6 +143,7 @@ class ChdbStreamStore implements OpenStreamStore {
           rising: ROW_NUMBER,
           token: options.token,
           tag: options.tag,
+          signal: options.signal,
           settings: { max_threads: 1, ...source.settings },
         }),
       )

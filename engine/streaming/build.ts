@@ -19,6 +19,7 @@ import { withoutLast } from './emit_last.js'
 import type { JoinInput } from './enrich_join.js'
 import { NO_CTES, withCtes, without } from './is_streaming.js'
 import { Joins } from './joins.js'
+import { lagOverGroups } from './lag_over_groups.js'
 import { Limit, LimitBy } from './limit.js'
 import { LookBack, looksBack } from './look_back.js'
 import { namesIn, namesInExpressions } from './names_in.js'
@@ -98,6 +99,8 @@ class Builder {
     const written = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
     if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
     const plain = withoutOver(written, this.pipe.env)
+    const overGroups = lagOverGroups(plain, this.pipe.env)
+    if (overGroups) return this.select(overGroups, outer)
     const { from = written.from, ...rest } = pushedDown(plain, this.pipe.env)
     const select = byAlias({ ...rest, from })
     const aliases = tableNames(select.from)

@@ -23,13 +23,13 @@ export interface UdfOptions {
   memoryLimitBytes?: number
   /** Processes per function: how many blocks of one function run at once. Default 2. */
   processes?: number
+  /** Further elements of the store's configuration, which is one file. */
+  configElements?: string
 }
 
 export interface OpenUdfRegistry extends UdfRegistry {
   /** What the store must be started with: `--config-file=…`. */
   readonly connectionArgs: readonly string[]
-  /** The same as elements to stand in a configuration of the caller's own. */
-  readonly configElements: string
   /** The store that the functions are published to; before the first `define`. */
   attach(chdb: Pick<Chdb, 'run'>): void
 }
@@ -73,7 +73,7 @@ export async function openUdfRegistry(options: UdfOptions): Promise<OpenUdfRegis
 
 class Registry implements OpenUdfRegistry {
   readonly connectionArgs: readonly string[]
-  readonly configElements: string
+  readonly #configElements: string
   readonly #dir: string
   readonly #timeLimitMs: number
   readonly #heapMb: number
@@ -92,11 +92,12 @@ class Registry implements OpenUdfRegistry {
     this.#processes = options.processes ?? DEFAULT_PROCESSES
     const configFile = join(dir, 'store.xml')
     this.connectionArgs = [`--config-file=${configFile}`]
-    this.configElements = storeConfigXml(join(dir, 'scripts'), join(dir, 'functions'))
+    this.#configElements =
+      storeConfigXml(join(dir, 'scripts'), join(dir, 'functions')) + (options.configElements ?? '')
   }
 
   async prepare(): Promise<void> {
-    await writeFile(join(this.#dir, 'store.xml'), `<clickhouse>\n${this.configElements}</clickhouse>\n`)
+    await writeFile(join(this.#dir, 'store.xml'), `<clickhouse>\n${this.#configElements}</clickhouse>\n`)
     await writeLaunchers(join(this.#dir, 'scripts'), this.#dir, this.#heapMb)
   }
 

@@ -2,6 +2,7 @@ import type { Expr } from '../../../dialect/ast.js'
 import { printExpr } from '../../../dialect/index.js'
 import { EngineError } from '../../errors.js'
 import { type Base, type BaseBuilder, wrongCount } from './aggregates.js'
+import { crc32cText } from './crc32c.js'
 
 /** Counters kept per asked-for value where the call says nothing (createAggregateFunctionTopK). */
 const LOAD_FACTOR = 1000
@@ -204,18 +205,11 @@ function replaced(list: string, slot: string, value: string): string {
   return `arrayMap((_e, _n) -> if(_n = ${slot} + 1, ${value}, _e), ${list}, arrayEnumerate(${list}))`
 }
 
-/** CRC-32C of the 8 bytes of an integer, as Proton hashes it; of any other value some hash. */
+/** An integer's hash as Proton has it; of any other value some hash. */
 function slotText(value: string, slots: number): string {
-  const bytes = `arrayMap(_i -> toUInt32(bitAnd(bitShiftRight(_w, 8 * _i), 255)), range(8))`
-  const crc = `arrayFold((_c, _b) -> bitXor(bitShiftRight(_c, 8), ${TABLE}[bitAnd(bitXor(_c, _b), 255) + 1]), ${bytes}, toUInt32(4294967295))`
   const width = `if(byteSize(${value}) < 8, bitShiftLeft(toUInt64(1), 8 * byteSize(${value})) - 1, toUInt64(18446744073709551615))`
   const word = `bitAnd(reinterpretAsUInt64(toInt64OrZero(toString(${value}))), ${width})`
-  const hash = `if(match(toString(${value}), '^-?[0-9]+$'), toUInt64(${bind({ _w: word }, crc)}), sipHash64(${value}))`
+  const crc = bind({ _w: word }, crc32cText('_w'))
+  const hash = `if(match(toString(${value}), '^-?[0-9]+$'), toUInt64(${crc}), sipHash64(${value}))`
   return `toUInt32(bitAnd(${hash}, ${slots - 1}))`
 }
-
-const TABLE = `CAST([${Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-  return crc >>> 0
-}).join(',')}], 'Array(UInt32)')`

@@ -16,6 +16,50 @@ const running = async (id: string) =>
     await engine.rows(`SELECT query_id, query, is_streaming FROM system.processes WHERE query_id = '${id}'`)
   )[0]
 
+describe('shards', () => {
+  it('are those of Proton for integers', async () => {
+    await engine.run("CREATE STREAM sharded (id int) SETTINGS shards = 3, sharding_expr = 'weak_hash32(id)'")
+    await engine.run('INSERT INTO sharded (id) VALUES (1), (2), (3)')
+    const rows = await engine.rows('SELECT id, _tp_shard AS shard FROM table(sharded) ORDER BY id')
+    expect(rows.map(({ shard }) => shard)).toEqual([0, 0, 2])
+  })
+
+  it('of a random stream are filled in turn', async () => {
+    await engine.run('CREATE RANDOM STREAM turns (i int) SETTINGS eps = 1000, shards = 3')
+    const query = await tail('SELECT _tp_shard FROM turns LIMIT 6', { default_format: 'CSV' })
+    await query.ended
+    expect(query.state.text).toBe('0\n1\n2\n0\n1\n2\n')
+  })
+})
+
+describe('paths of a json column', () => {
+  it('have the types of their values', async () => {
+    await engine.run('CREATE STREAM doc (j json)')
+    await engine.run(`INSERT INTO doc (j) VALUES ('{"a": {"n": 100, "big": 5000000000, "s": "x"}}')`)
+    await engine.run(`INSERT INTO doc (j) VALUES ('{"a": {"n": 1.5}}')`)
+    const paths = 'SELECT j.a.n AS n, j.a.big AS big, j.a.s AS s FROM'
+    const expected = [
+      '["n", "big", "s"]',
+      '["float64", "int64", "string"]',
+      '[100, "5000000000", "x"]',
+      '[1.5, "0", ""]',
+    ]
+    const format = { default_format: 'JSONCompactEachRowWithNamesAndTypes' }
+    expect((await engine.sql(`${paths} table(doc)`, { params: format })).text.trim().split('\n')).toEqual(
+      expected,
+    )
+    const query = await tail(`${paths} doc WHERE _tp_time > earliest_ts() LIMIT 2`, format)
+    await query.ended
+    expect(query.state.text.trim().split('\n')).toEqual(expected)
+    expect(
+      await engine.rows('SELECT j.a.n AS n, count() AS c FROM table(doc) GROUP BY j.a.n ORDER BY n'),
+    ).toEqual([
+      { n: 1.5, c: '1' },
+      { n: 100, c: '1' },
+    ])
+  })
+})
+
 describe('streaming queries', () => {
   it('answer at once and then row by row', async () => {
     const query = await tail('SELECT i, s FROM t', { default_format: 'JSONEachRow', query_id: 'tail-1' })
