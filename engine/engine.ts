@@ -12,6 +12,7 @@ import { AccessControl } from './access/control.js'
 import { Guard } from './access/guard.js'
 import { type Broker, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
+import { openFormatSchemas } from './catalog/format_schemas.js'
 import { openNamedCollections, withCollection } from './catalog/named_collections.js'
 import { StoredMap } from './catalog/stored_map.js'
 import { writeGrants } from './chdb/grants.js'
@@ -185,6 +186,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   closers.add(() => broker.close())
 
   const collections = await openNamedCollections(chdb)
+  const schemas = await openFormatSchemas(chdb)
   const external = createExternalSources({
     chdb,
     store,
@@ -219,6 +221,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     runtime,
     queries,
     collections,
+    schemas,
     guard: new Guard(await AccessControl.open(chdb), catalog),
     planner: createPlanner({
       catalog,

@@ -31,7 +31,7 @@ export interface OutputFormat {
 
 /** Formats with an opening or closing of their own that we do not take apart. */
 const WHOLE =
-  /^(?:JSONColumns|JSONCompactColumns|JSONColumnsWithMetadata|Pretty\w*|Vertical|Markdown|RowBinaryWith\w+|Parquet|Arrow|ArrowStream|ORC|Avro)$/
+  /^(?:JSONColumns|JSONCompactColumns|JSONColumnsWithMetadata|Pretty\w*|Vertical|Markdown|RowBinaryWith\w+|Parquet|Arrow|ArrowStream|ORC|Avro|Protobuf\w*)$/
 
 const TSV = 'text/tab-separated-values; charset=UTF-8'
 const CSV = 'text/csv; charset=UTF-8; header='
@@ -103,6 +103,8 @@ for (const name of [
   'ORC',
   'Avro',
   'MsgPack',
+  'Protobuf',
+  'ProtobufSingle',
 ]) {
   add(name, name, 'binary', BYTES)
 }

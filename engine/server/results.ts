@@ -15,7 +15,7 @@ const READ_AHEAD_BYTES = 4 << 20
 
 /** Settings of a query that shape its text or bound its work, passed on to the store as they are. */
 const PASSED_ON =
-  /^(?:max_execution_time$|max_result_rows$|max_result_bytes$|result_overflow_mode$|max_rows_to_read$|max_memory_usage$|max_threads$|max_block_size$|output_format_|format_csv_delimiter|format_custom_|format_tsv_null|format_csv_null|date_time_output_format)/
+  /^(?:max_execution_time$|max_result_rows$|max_result_bytes$|result_overflow_mode$|max_rows_to_read$|max_memory_usage$|max_threads$|max_block_size$|output_format_|format_csv_delimiter|format_custom_|format_tsv_null|format_csv_null|date_time_output_format|format_schema)/
 
 export function storeSettings(settings: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => PASSED_ON.test(name)))

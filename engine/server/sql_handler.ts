@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hostname } from 'node:os'
+import { protobufSettings } from '../catalog/format_schemas.js'
 import type { Catalog, Chdb, QueryContext, StatementExecutor, StatementResult } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import type { StatementDeps } from '../statements/deps.js'
 import { clientError, sqlError } from '../statements/errors.js'
-import { checkResultRows, limitTime } from '../statements/limits.js'
+import { checkResultRows, limitTime, ownSettings } from '../statements/limits.js'
 import type { QueryRegistry, RunningQuery } from '../statements/registry.js'
 import { hideSecrets } from '../statements/secrets.js'
 import { ResponseBody, readBody } from './body.js'
@@ -20,7 +21,7 @@ export interface SqlDeps {
   executor: StatementExecutor
   queries: QueryRegistry
   sessions: Sessions
-  statements: Pick<StatementDeps, 'guard'>
+  statements: Pick<StatementDeps, 'guard' | 'schemas'>
   onError(error: EngineError, queryId: string): void
 }
 
@@ -92,7 +93,14 @@ export async function handleSql(
     if (options.session && statement.kind === 'access') options.session.roles = context.roles
     body = new ResponseBody(response, wantsGzip(request, url))
     if (wantsGzip(request, url)) response.setHeader('content-encoding', 'gzip')
-    await respond(result, body, { response, context, running, deps, defaultFormat: options.defaultFormat })
+    await respond(result, body, {
+      response,
+      context,
+      running,
+      deps,
+      defaultFormat: options.defaultFormat,
+      own: ownSettings(statement),
+    })
     body.end()
   } catch (cause) {
     failed = true
@@ -115,6 +123,8 @@ interface Responding {
   running: RunningQuery
   deps: SqlDeps
   defaultFormat: string
+  /** Settings that the statement carries. */
+  own: Record<string, string>
 }
 
 async function respond(result: StatementResult, body: ResponseBody, to: Responding): Promise<void> {
@@ -125,10 +135,14 @@ async function respond(result: StatementResult, body: ResponseBody, to: Respondi
     return
   }
   const format = await formatOf(result, to.defaultFormat)
+  const inForce = { ...context.settings, ...to.own }
+  const schema = format.name.startsWith('Protobuf')
+    ? protobufSettings(inForce.format_schema, deps.statements.schemas)
+    : {}
   const options = {
     chdb: deps.chdb,
     format,
-    settings: context.settings,
+    settings: { ...context.settings, ...schema },
     tag: context.queryId,
     signal: context.signal,
   }

@@ -2,6 +2,7 @@ import type { Expr, QualifiedName, Setting } from '../../dialect/ast.js'
 import { printExpr } from '../../dialect/index.js'
 import type { Guard } from '../access/guard.js'
 import type { StoredCatalog } from '../catalog/catalog.js'
+import type { FormatSchemas } from '../catalog/format_schemas.js'
 import type { NamedCollections } from '../catalog/named_collections.js'
 import type {
   Chdb,
@@ -30,6 +31,7 @@ export interface StatementDeps {
   queries: QueryRegistry
   guard: Guard
   collections: NamedCollections
+  schemas: FormatSchemas
   tasks: TaskScheduler
   alerts: AlertRunner
 }

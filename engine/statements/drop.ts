@@ -6,6 +6,7 @@ import { dropInner } from './create_view.js'
 import { fullName, isFalse, requireDatabase, type StatementDeps, settingsText } from './deps.js'
 import { dropStored } from './dictionaries.js'
 import { notSupported } from './errors.js'
+import { dropFormatSchema } from './format_schemas.js'
 import { dropFunction } from './functions.js'
 import { dropJob, dropJobsOf } from './jobs.js'
 import { dropNamedCollection } from './named_collections.js'
@@ -30,6 +31,7 @@ export async function drop(statement: Drop, context: QueryContext, deps: Stateme
   for (const name of statement.names) {
     if (statement.object === 'task' || statement.object === 'alert')
       await dropJob(statement.object, name, statement.ifExists, context, deps)
+    else if (statement.object === 'format_schema') await dropFormatSchema(name.name, statement.ifExists, deps)
     else if (statement.object === 'named_collection')
       await dropNamedCollection(name.name, statement.ifExists, deps)
     else if (statement.object === 'function') await dropFunction(name.name, statement.ifExists, deps)

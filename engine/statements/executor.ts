@@ -12,6 +12,7 @@ import { requireDatabase, type StatementDeps, settingsText, storeExpr } from './
 import { createDictionary } from './dictionaries.js'
 import { drop, truncate } from './drop.js'
 import { clientError, notSupported } from './errors.js'
+import { createFormatSchema } from './format_schemas.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
 import { createAlert, createTask } from './jobs.js'
@@ -94,6 +95,8 @@ async function execute(
       return done(createAlert(statement, context, deps))
     case 'create_dictionary':
       return done(createDictionary(statement, context, deps))
+    case 'create_format_schema':
+      return done(createFormatSchema(statement, deps))
     case 'create_named_collection':
       return done(createNamedCollection(statement, deps))
     case 'create_database':

@@ -1,5 +1,6 @@
 import type { Expr, Insert, Query, Select } from '../../dialect/ast.js'
 import { parseStatement, parseType } from '../../dialect/index.js'
+import { protobufSettings } from '../catalog/format_schemas.js'
 import type {
   ExternalStreamObject,
   QueryContext,
@@ -23,7 +24,7 @@ const INPUT_FORMATS = new Map(
    TabSeparatedRawWithNamesAndTypes CSV CSVWithNames CSVWithNamesAndTypes CustomSeparated CustomSeparatedWithNames
    CustomSeparatedWithNamesAndTypes JSONEachRow JSONStringsEachRow JSONCompactEachRow JSONCompactEachRowWithNames
    JSONCompactEachRowWithNamesAndTypes JSONCompactStringsEachRow JSONCompactStringsEachRowWithNames
-   JSONCompactStringsEachRowWithNamesAndTypes JSONColumns JSONCompactColumns JSONAsString JSONAsObject LineAsString
+   JSONCompactStringsEachRowWithNamesAndTypes Protobuf ProtobufSingle JSONColumns JSONCompactColumns JSONAsString JSONAsObject LineAsString
    RawBLOB TSKV RowBinary RowBinaryWithNames RowBinaryWithNamesAndTypes Native Parquet Arrow ArrowStream ORC Avro
    MsgPack BSONEachRow JSON JSONCompact Values Regexp`
     .split(/\s+/)
@@ -128,6 +129,8 @@ async function insertData(
   const settings = Object.fromEntries(
     Object.entries(context.settings).filter(([name]) => READ_SETTING.test(name)),
   )
+  if (format.startsWith('Protobuf'))
+    Object.assign(settings, protobufSettings(context.settings.format_schema, deps.schemas))
   await write(
     target,
     { kind: 'data', format, data: leadingBlankRemoved(format, data), columns, settings },
@@ -138,7 +141,7 @@ async function insertData(
 
 /** One blank or line end stands between the format's name and the data; in binary formats it is no data. */
 function leadingBlankRemoved(format: string, data: Uint8Array): Uint8Array {
-  if (/^(?:LineAsString|RawBLOB|Regexp)$/.test(format)) return data
+  if (/^(?:LineAsString|RawBLOB|Regexp|Protobuf.*)$/.test(format)) return data
   let start = 0
   while (start < data.length && (data[start] === 32 || data[start] === 9 || data[start] === 13)) start++
   if (data[start] === 10) start++

@@ -19,7 +19,7 @@ export function storeLimits(settings: Record<string, string>): Record<string, st
 }
 
 /** Settings that a statement carries itself. */
-function ownSettings(statement: Statement): Record<string, string> {
+export function ownSettings(statement: Statement): Record<string, string> {
   if (statement.kind === 'query') return settingsText(statement.query.settings)
   if (statement.kind !== 'insert') return {}
   const query = statement.source.kind === 'query' ? statement.source.query : undefined

@@ -6,6 +6,7 @@ import { createAccessText, grantLines, isOfAccess } from './access_relations.js'
 import { queryColumns } from './create_view.js'
 import { fullName, requireDatabase, type StatementDeps } from './deps.js'
 import { notSupported } from './errors.js'
+import { formatSchemaText, showFormatSchemas } from './format_schemas.js'
 import { jobText } from './jobs.js'
 import { jsonResult } from './json_rows.js'
 import { namedCollectionText } from './named_collections.js'
@@ -51,6 +52,7 @@ export async function show(
   if (statement.what === 'create') {
     return jsonResult({ statement: 'string' }, [[createText(statement, context, deps)]], format)
   }
+  if (statement.what === 'format_schemas') return showFormatSchemas(format, deps)
   const list = LISTS[statement.what]
   if (!list) throw notSupported(`SHOW ${statement.what.replaceAll('_', ' ').toUpperCase()}`)
   const database = statement.from ?? context.database
@@ -91,6 +93,7 @@ function createText(statement: Show, context: QueryContext, deps: StatementDeps)
   if (statement.object === 'task' || statement.object === 'alert')
     return jobText(statement.object, name, context, deps)
   if (statement.object === 'named_collection') return namedCollectionText(name.name, deps)
+  if (statement.object === 'format_schema') return formatSchemaText(name.name, deps)
   if (statement.object === 'function') {
     const fn = deps.catalog.function(name.name)
     if (!fn) throw new EngineError('UNKNOWN_FUNCTION', `User-defined function '${name.name}' doesn't exist`)
