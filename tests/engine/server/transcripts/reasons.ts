@@ -9,7 +9,8 @@ export interface Reason {
   timing?: true
 }
 
-const LATER = 'a statement of a later edition, which 1.6.1 does not know'
+/** Not in the language of the recorded server. */
+export const LATER = 'a statement of a later edition, which 1.6.1 does not know'
 const REACHABLE = 'the recorded server never answered; here it works'
 
 export const REASONS: Reason[] = [
@@ -21,7 +22,7 @@ export const REASONS: Reason[] = [
   },
   { match: /^explain/, why: "the store's own plan" },
   { match: /^create mutable stream|^show (?:create )?function|^system pause/, why: LATER },
-  { match: /^create (?:task|alert)/, why: LATER },
+  { match: /^create (?:task|alert)/, why: LATER, last: true },
   { match: /^delete from/, why: LATER, last: true },
   { match: /^use nope/, why: 'every user may see every database, so the error is that there is none' },
   { match: /^create database/, why: 'the recorded server forbade it to its user', last: true },

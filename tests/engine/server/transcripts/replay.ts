@@ -1,6 +1,6 @@
 /** Sends what a 1.6.1 server was asked to an engine, and tells where the answers differ. */
 import { readFileSync } from 'node:fs'
-import { REASONS, type Reason } from './reasons.js'
+import { LATER, REASONS, type Reason } from './reasons.js'
 
 export interface Transcript {
   note: string
@@ -37,7 +37,7 @@ export interface Compared {
 }
 
 /** How long an answer that ends may take, one that goes on is read, and one that never came is waited for. */
-const WAIT_MS = { whole: 20_000, open: 2_600, none: 400 }
+const WAIT_MS = { whole: 20_000, open: 2_500, none: 250 }
 
 export function readTranscripts(file: string): Transcript[] {
   return readFileSync(file, 'utf8')
@@ -104,7 +104,13 @@ async function ask(t: Transcript, urls: { url: string; streamUrl: string }): Pro
     open: false,
   }
   const giveUp = new AbortController()
-  const wait = t.status === undefined ? WAIT_MS.none : t.cut === undefined ? WAIT_MS.whole : WAIT_MS.open
+  const wait = isKilled(t)
+    ? WAIT_MS.open
+    : t.status === undefined
+      ? WAIT_MS.none
+      : t.cut === undefined
+        ? WAIT_MS.whole
+        : WAIT_MS.open
   const timer = setTimeout(() => giveUp.abort(), wait)
   try {
     const response = await fetch((t.port === 8123 ? urls.url : urls.streamUrl) + t.path, {
@@ -154,22 +160,29 @@ export function comparable(text: string): string {
     .replace(/ Maybe you meant: \[[^\]]*\]\./, '')
 }
 
+const isAnswered = (one: Compared) => one.recorded.status !== undefined
+
+/** What both servers can answer: requests with a recorded answer, less statements that came after 1.6.1. */
+export function comparables(all: Compared[]): Compared[] {
+  return all.filter((one) => isAnswered(one) && one.reason?.why !== LATER)
+}
+
 /** The figures as a table, and every disagreement with its reason. */
 export function report(all: Compared[]): string {
-  const answered = all.filter((one) => one.recorded.status !== undefined)
   const rows = [
     ['recorded requests', all],
-    ['with a recorded answer', answered],
-    ['without one: the recording client gave up', all.filter((one) => !answered.includes(one))],
+    ['with a recorded answer', all.filter(isAnswered)],
+    ['of these, in the language of 1.6.1', comparables(all)],
+    ['without an answer: the recording client gave up', all.filter((one) => !isAnswered(one))],
   ] as const
   const table = rows.map(([name, some]) => {
     const agreeing = some.filter((one) => one.agrees).length
     const percent = `${((100 * agreeing) / some.length).toFixed(1)} %`
-    return `${name.padEnd(44)}${String(some.length).padStart(5)}${String(agreeing).padStart(9)}${percent.padStart(9)}`
+    return `${name.padEnd(50)}${String(some.length).padStart(5)}${String(agreeing).padStart(9)}${percent.padStart(9)}`
   })
   const others = all.filter((one) => !one.agrees)
   return [
-    `${''.padEnd(44)} sent    agree`,
+    `${''.padEnd(50)} sent    agree`,
     ...table,
     '',
     `Disagreements: ${others.length}`,
