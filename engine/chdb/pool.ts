@@ -222,8 +222,8 @@ class SessionPool implements Chdb {
   }
 
   #giveBack(session: ChdbSession): void {
-    if (this.#closed) return session.close()
-    this.#idleStreams.push(session)
+    if (this.#closed) session.close()
+    else this.#idleStreams.push(session)
     this.#streamWaiters.shift()?.()
   }
 
