@@ -1,5 +1,11 @@
 import { defineConfig } from './bootstrap/config.js'
 
+/** Users of sql/access; where these variables are unset, the target's own user does everything. */
+const logins = {
+  feeder: { username: 'jupiter_feeder', passwordVariable: 'TPCTL_FEEDER_PASSWORD' },
+  reader: { username: 'jupiter_reader', passwordVariable: 'TPCTL_READER_PASSWORD' },
+}
+
 /**
  * The flagship: Jupiter's token lists and the five-minute trending feed, classified, enriched with security data,
  * screened, and counted. Every `${NAME}` in sql/ that has no value here or in the environment has its default there.
@@ -12,7 +18,7 @@ export default defineConfig({
 
   targets: {
     /** The local engine that `tpctl up` starts: no Docker, no Java, no key. */
-    embedded: { edition: 'embedded' },
+    embedded: { edition: 'embedded', ...logins },
 
     /** Proton 1.6 on this machine. */
     'oss-1.6': { edition: 'oss-1.6' },
@@ -23,6 +29,7 @@ export default defineConfig({
     /** Timeplus Enterprise; the password is in TIMEPLUS_PASSWORD. */
     enterprise: {
       edition: 'enterprise',
+      ...logins,
       username: 'proton',
       passwordVariable: 'TIMEPLUS_PASSWORD',
       brokers: '127.0.0.1:19092',
@@ -38,6 +45,7 @@ export default defineConfig({
     },
     'compose-enterprise': {
       edition: 'enterprise',
+      ...logins,
       url: 'http://timeplus:8123',
       streamUrl: 'http://timeplus:3218',
       username: 'proton',
@@ -55,7 +63,15 @@ export default defineConfig({
     SCREEN_MIN_HOLDERS: 100,
     SCREEN_MAX_RISK_SCORE: 50,
   },
-  secrets: ['UDF_GATEWAY_KEY', 'BIRDEYE_API_KEY', 'JUPITER_API_KEY', 'TIMEPLUS_PASSWORD'],
+  secrets: [
+    'UDF_GATEWAY_KEY',
+    'BIRDEYE_API_KEY',
+    'JUPITER_API_KEY',
+    'TIMEPLUS_PASSWORD',
+    'TPCTL_DEPLOYER_PASSWORD',
+    'TPCTL_FEEDER_PASSWORD',
+    'TPCTL_READER_PASSWORD',
+  ],
 
   topics: [{ name: '${TRENDING_TOPIC}', partitions: 3 }],
 

@@ -50,6 +50,7 @@ export function compile(project: Project, edition: Edition = project.target.edit
     ),
     topics: project.topics,
     secrets: project.secrets,
+    leftOut: project.leftOut.flatMap(({ file }) => declareFile(file).map(({ key }) => key)),
   }
 }
 

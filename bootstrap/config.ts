@@ -9,6 +9,9 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'expected http://host:port 
 const brokers = z.string().min(1)
 const file = z.string().min(1)
 
+/** A user whose password is in an environment variable; where that has no value, the target's own user stands in. */
+const login = z.strictObject({ username: z.string().min(1), passwordVariable: variableName })
+
 const target = z.strictObject({
   edition: z.enum(EDITIONS),
   /** Endpoint that answers with what is stored: Proton's port 8123. */
@@ -29,6 +32,10 @@ const target = z.strictObject({
       insecure: z.boolean().optional(),
     })
     .optional(),
+  /** Who brings data in: `feed-tokens`, and the gateway's cache. */
+  feeder: login.optional(),
+  /** Who looks: `sql` and `tail`. */
+  reader: login.optional(),
   /** Kafka brokers as this machine reaches them. */
   brokers: brokers.default('127.0.0.1:9092'),
   /** The same as the engine reaches them, where that differs (inside a compose network). Becomes KAFKA_BROKERS. */

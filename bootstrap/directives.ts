@@ -11,7 +11,7 @@ const EDITIONS_LINE = /^[ \t]*--[ \t]*@editions\b([^\n]*)/gm
  * @throws UserError PROJECT_DIRECTIVE
  */
 export function editionsOf(file: SourceFile): readonly Edition[] {
-  const head = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(file.source)![0]
+  const head = headOf(file.source)
   const [line] = head.matchAll(EDITIONS_LINE)
   if (!line) return EDITIONS
   const names = line[1]!.split(/[\s,]+/).filter((name) => name !== '')
@@ -27,6 +27,18 @@ export function editionsOf(file: SourceFile): readonly Edition[] {
       suggestion: `Write for example -- @editions ${EDITIONS.join(', ')}`,
     },
   )
+}
+
+const WHEN_LINE = /^[ \t]*--[ \t]*@when\b[ \t]*(\w*)/m
+
+/** The variable of `-- @when NAME` in the comments before the first statement: the file is left out where it has no value. */
+export function neededVariable(source: string): string | undefined {
+  return WHEN_LINE.exec(headOf(source))?.[1] || undefined
+}
+
+/** What stands before the first statement. */
+function headOf(source: string): string {
+  return /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(source)![0]
 }
 
 const REPLACE_LINE = /^[ \t]*--[ \t]*@replace\b[ \t]*(\S*)/m

@@ -38,6 +38,8 @@ export interface Deployment {
   objects: CompiledObject[]
   topics: TopicConfig[]
   secrets: Secrets
+  /** Objects of files that wait for a variable: what is there of them stays as it is. */
+  leftOut: ObjectKey[]
 }
 
 /** The values of secret variables. */

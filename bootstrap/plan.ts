@@ -19,7 +19,9 @@ export function planDeployment(deployment: Deployment, given: Live, now = Date.n
   spread(deployment, live, verdicts, carried.settled)
   const woken = wake(live, verdicts)
 
-  const gone = [...live.ledger.values()].filter((entry) => !verdicts.has(entry.key))
+  const gone = [...live.ledger.values()].filter(
+    (entry) => !verdicts.has(entry.key) && !deployment.leftOut.includes(entry.key),
+  )
   const steps = operationsOf(deployment, live, verdicts, gone, carried)
   const dropped = new Set(steps.filter(({ type }) => type === 'drop').map(({ name }) => name))
   const { first, notices } = cleanup(deployment, live, carried, dropped, now)

@@ -4,6 +4,7 @@ import { UserError } from '../dialect/index.js'
 import type { UdfDefinition } from '../udfs/runtime/index.js'
 import type { TopicConfig, TpctlConfig } from './config.js'
 import { loadConfig } from './config_loader.js'
+import { neededVariable } from './directives.js'
 import { toldSecrets, withSecretCommands } from './environment.js'
 import { loadDefinitions, type RenderedFunction, renderFunctions } from './functions.js'
 import type { Secrets } from './model.js'
@@ -21,6 +22,12 @@ export interface SourceFile {
   expansion: Expansion
 }
 
+export interface LeftOut {
+  /** With nothing in place of the variable. */
+  file: SourceFile
+  variable: string
+}
+
 /** A project read from disk for one target; nothing has been parsed yet. */
 export interface Project {
   dir: string
@@ -29,6 +36,8 @@ export interface Project {
   target: Target
   /** Sorted by path. */
   files: SourceFile[]
+  /** Files that wait for a variable (`-- @when NAME`) which has no value. */
+  leftOut: LeftOut[]
   definitions: UdfDefinition[]
   functions: RenderedFunction[]
   /** With their names expanded. */
@@ -58,7 +67,7 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
   const secrets = config.secrets.filter((name) => !commanded(name)).map((name) => lookup(name) ?? '')
   if (target.password) secrets.push(target.password)
 
-  const files = await readFiles(root, config.sql, lookup)
+  const { files, leftOut } = await readFiles(root, config.sql, lookup)
   const topics = config.topics.map((topic) => ({
     ...topic,
     name: expandName(topic.name, lookup, configPath),
@@ -75,6 +84,7 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     configPath,
     target,
     files,
+    leftOut,
     definitions,
     functions,
     topics,
@@ -110,7 +120,7 @@ async function readFiles(
   root: string,
   folder: string,
   lookup: (name: string) => string | undefined,
-): Promise<SourceFile[]> {
+): Promise<{ files: SourceFile[]; leftOut: LeftOut[] }> {
   let entries: string[]
   try {
     entries = await readdir(resolve(root, folder), { recursive: true })
@@ -122,18 +132,25 @@ async function readFiles(
     })
   }
   const files: SourceFile[] = []
+  const leftOut: LeftOut[] = []
   const missing: { name: string; where: string }[] = []
   for (const entry of entries.filter((name) => name.endsWith('.sql')).sort()) {
     const absolute = join(resolve(root, folder), entry)
     const path = relative(root, absolute)
     const source = decode(await readFile(absolute), path)
+    const variable = neededVariable(source)
+    if (variable !== undefined && !lookup(variable)) {
+      const file = { path, source, expansion: expandVariables(source, (name) => lookup(name) ?? '') }
+      leftOut.push({ file, variable })
+      continue
+    }
     const expansion = expandVariables(source, lookup)
     for (const { name, offset } of expansion.missing)
       missing.push({ name, where: positionIn(path, source, offset).where })
     files.push({ path, source, expansion })
   }
   if (missing.length > 0) throw missingVariables(missing)
-  return files
+  return { files, leftOut }
 }
 
 /** @throws UserError FILE_ENCODING: a file in another encoding would put wrong names into the engine. */

@@ -5,6 +5,8 @@ import type { Edition, TargetConfig, TpctlConfig } from './config.js'
 import { withSecretCommands } from './environment.js'
 import { nearestName } from './graph.js'
 
+export type LoginRole = 'feeder' | 'reader'
+
 /** A target with everything that overrides it taken into account. */
 export interface Target {
   name: string
@@ -14,6 +16,8 @@ export interface Target {
   database: string
   username?: string
   password?: string
+  /** Users of their own for some commands, where their passwords are known. */
+  logins: Partial<Record<LoginRole, { username: string; password: string }>>
   /** Brokers as this machine reaches them. */
   brokers: string
   /** Brokers as the engine reaches them. */
@@ -66,6 +70,7 @@ export function resolveTarget(
     database: overrides.database ?? (env.TPCTL_DATABASE || target.database),
     username: overrides.username ?? (env.TPCTL_USERNAME || target.username),
     password: overrides.password ?? env[target.passwordVariable],
+    logins: loginsOf(target, env),
     brokers,
     engineBrokers: target.engineBrokers ?? (moved || target.brokers),
     gatewayUrl: overrides.gatewayUrl ?? (env.TPCTL_GATEWAY_URL || target.gatewayUrl),
@@ -74,8 +79,19 @@ export function resolveTarget(
   }
 }
 
-/** A client for the target. Close it when done. */
-export function connect(target: Target): ProtonClient {
+function loginsOf(target: TargetConfig, env: Environment): Target['logins'] {
+  const logins: Target['logins'] = {}
+  for (const role of ['feeder', 'reader'] as const) {
+    const login = target[role]
+    const password = login && env[login.passwordVariable]
+    if (password) logins[role] = { username: login.username, password }
+  }
+  return logins
+}
+
+/** A client for the target, as the user that a role has of its own if there is one. Close it when done. */
+export function connect(given: Target, role?: LoginRole): ProtonClient {
+  const target = { ...given, ...(role ? given.logins[role] : {}) }
   return new ProtonClient({
     url: target.url,
     streamUrl: target.streamUrl,

@@ -37,6 +37,7 @@ export async function withPlan<T>(
   const { project, client } = await openProject(context, options)
   try {
     const compiled = compile(project)
+    noteLeftOut(context, project)
     await options.prepare?.(project, compiled)
     const planned = async (): Promise<Planned> => {
       const live = await readLive(client, compiled.objects, context.signal)
@@ -50,4 +51,10 @@ export async function withPlan<T>(
   } finally {
     await client.close()
   }
+}
+
+function noteLeftOut(context: Context, { leftOut }: Project): void {
+  if (leftOut.length === 0) return
+  const files = leftOut.map(({ file, variable }) => `${file.path} (${variable})`)
+  context.output.note(`left out, for want of a variable: ${files.join(', ')}`)
 }

@@ -1,6 +1,12 @@
 import { loadConfig } from '../bootstrap/config_loader.js'
 import { loadProject, type Project } from '../bootstrap/project.js'
-import { connect, resolveTarget, type Target, type TargetOverrides } from '../bootstrap/target.js'
+import {
+  connect,
+  type LoginRole,
+  resolveTarget,
+  type Target,
+  type TargetOverrides,
+} from '../bootstrap/target.js'
 import { UserError } from '../dialect/user_error.js'
 import type { ProtonClient } from '../driver/index.js'
 import type { Context } from './context.js'
@@ -9,6 +15,8 @@ import { bringUp, DEFAULT_PORTS, type Embedded, gatewayKey, running } from './em
 export interface TargetOptions {
   /** Start the embedded engine if it is not running, instead of failing. */
   start?: boolean
+  /** Whose work it is. */
+  role?: LoginRole
 }
 
 export interface OpenTarget {
@@ -24,7 +32,7 @@ export async function openTarget(context: Context, options: TargetOptions = {}):
   const { config } = await loadConfig(context.projectDir)
   const overrides = await addresses(context, resolveTarget(config, context.target, process.env), options)
   const target = resolveTarget(config, context.target, process.env, overrides)
-  return { target, client: connect(target) }
+  return { target, client: connect(target, options.role) }
 }
 
 /** The same, with the whole project read for it. */

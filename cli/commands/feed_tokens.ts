@@ -46,7 +46,7 @@ export function registerFeedTokens(program: Command): void {
           suggestion: 'Add --list strict, --list all or --list banned.',
         })
       }
-      const { client } = await openTarget(context, { start: true })
+      const { client } = await openTarget(context, { start: true, role: 'feeder' })
       const metrics = await feedMetrics(options).catch(async (error: unknown) => {
         await client.close()
         throw error

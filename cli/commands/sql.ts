@@ -26,7 +26,7 @@ export function registerSql(program: Command): void {
     .option('--timing', 'show time and row count after each statement')
     .action(
       action<SqlOptions, []>(async (context, options) => {
-        const { client } = await openTarget(context)
+        const { client } = await openTarget(context, { role: 'reader' })
         const format = options.format ?? (context.output.json ? 'json' : 'table')
         const session = new ConsoleSession({
           client,

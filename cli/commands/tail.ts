@@ -22,7 +22,7 @@ export function registerTail(program: Command): void {
     .addOption(new Option('--format <format>', 'how rows are printed').choices([...FORMATS]))
     .action(
       action<TailOptions, [string]>(async (context, options, name) => {
-        const { client } = await openTarget(context)
+        const { client } = await openTarget(context, { role: 'reader' })
         const conditions = [
           options.since === undefined
             ? undefined

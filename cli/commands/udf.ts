@@ -91,7 +91,7 @@ function registerServe(udf: Command): void {
         const remotes = project.definitions.filter(
           (definition): definition is RemoteFunction => definition.kind === 'remote',
         )
-        const client = connect(project.target)
+        const client = connect(project.target, 'feeder')
         const key = process.env.UDF_GATEWAY_KEY
         const gateway = await startGateway({
           port: options.port,

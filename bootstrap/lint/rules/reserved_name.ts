@@ -1,4 +1,5 @@
 import { type ColumnDef, isKnownFunction } from '../../../dialect/index.js'
+import { traitsOf } from '../../kinds.js'
 import type { Found, LintObject, Rule } from '../rule.js'
 
 export const reservedName: Rule = {
@@ -17,7 +18,7 @@ CREATE FUNCTION total_when AS (x) -> x;`,
   },
   *check({ objects }) {
     for (const object of objects) {
-      const reason = object.kind === 'function' ? functionReason(object.name) : relationReason(object.name)
+      const reason = reasonOf(object)
       if (reason !== undefined) yield { object, message: `${object.name}: ${reason}` }
       yield* columnsIn(object)
     }
@@ -35,6 +36,12 @@ const DECLARABLE = new Set([
 /** What engines put behind the name of an aggregate function. */
 const COMBINATORS =
   /_(if|array|map|distinct|for_each|or_default|or_null|null|state|merge|simple_state|resample)$/
+
+/** Only what shares its names with streams can be in the way of the engine's own. */
+function reasonOf({ kind, name }: LintObject): string | undefined {
+  if (kind === 'function') return functionReason(name)
+  return traitsOf(kind).relation ? relationReason(name) : undefined
+}
 
 function functionReason(name: string): string | undefined {
   if (isKnownFunction(name)) return 'the engine has a function of this name'

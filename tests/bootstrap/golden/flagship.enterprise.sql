@@ -32,6 +32,24 @@ function token_risk_score(security_json_values) {
 }
 $$;
 
+-- stream token_banned_raw  (sql/streams/token_banned_raw.sql:5:1)
+CREATE MUTABLE STREAM token_banned_raw (address string COMMENT 'mint address, base58', reason string, banned bool COMMENT 'false once the ban is lifted', updated_at datetime64(3, 'UTC') COMMENT 'when the feeder saw it so') PRIMARY KEY address SETTINGS shards = 3, version_column = 'updated_at', ttl_seconds = 31536000;
+
+-- role tpctl_reader  (sql/access/tpctl_reader.sql:3:1)
+CREATE ROLE tpctl_reader;
+
+-- row policy banned_now ON token_banned_raw  (sql/access/banned_now.sql:4:1)
+CREATE ROW POLICY banned_now ON token_banned_raw USING banned TO tpctl_reader;
+
+-- row policy banned_ever ON token_banned_raw  (sql/access/banned_now.sql:6:1)
+CREATE ROW POLICY banned_ever ON token_banned_raw USING 1 TO ALL EXCEPT tpctl_reader;
+
+-- role tpctl_deployer  (sql/access/tpctl_deployer.sql:4:1)
+CREATE ROLE tpctl_deployer;
+
+-- role tpctl_feeder  (sql/access/tpctl_feeder.sql:4:1)
+CREATE ROLE tpctl_feeder;
+
 -- stream jupiter_tokens  (sql/streams/jupiter_tokens.sql:20:1)
 CREATE MUTABLE STREAM jupiter_tokens (jup_token_type string COMMENT 'strict | banned | all', address string, symbol string, name string, decimals uint8, is_banned bool COMMENT 'the row is a ban that stands', active bool COMMENT 'the list says so now', updated_at datetime64(3, 'UTC'), ver uint64) PRIMARY KEY (jup_token_type, address) SETTINGS shards = 3, sharding_expr = 'weak_hash32(address)', version_column = 'ver', ttl_seconds = 31536000;
 
@@ -40,9 +58,6 @@ CREATE STREAM signals_5m (window_start datetime64(3, 'UTC'), window_end datetime
 
 -- stream token_all_raw  (sql/streams/token_all_raw.sql:4:1)
 CREATE MUTABLE STREAM token_all_raw (address string COMMENT 'mint address, base58: the only key, since symbols repeat', symbol string, name string, decimals uint8, logo_uri string, tags array(string), listed bool COMMENT 'false once the token has left the list', updated_at datetime64(3, 'UTC') COMMENT 'when the feeder saw it so') PRIMARY KEY address SETTINGS shards = 3, version_column = 'updated_at', ttl_seconds = 31536000;
-
--- stream token_banned_raw  (sql/streams/token_banned_raw.sql:5:1)
-CREATE MUTABLE STREAM token_banned_raw (address string COMMENT 'mint address, base58', reason string, banned bool COMMENT 'false once the ban is lifted', updated_at datetime64(3, 'UTC') COMMENT 'when the feeder saw it so') PRIMARY KEY address SETTINGS shards = 3, version_column = 'updated_at', ttl_seconds = 31536000;
 
 -- stream token_security  (sql/streams/token_security.sql:3:1)
 CREATE MUTABLE STREAM token_security (address string, security string COMMENT 'JSON as birdeye_token_security returns it', provider string COMMENT 'birdeye | recorded', fetched_at datetime64(3, 'UTC')) PRIMARY KEY address SETTINGS version_column = 'fetched_at', ttl_seconds = 604800;
@@ -101,3 +116,12 @@ CREATE VIEW token_classes AS SELECT address, arg_max(list, ver) AS jup_token_typ
 
 -- view trending_streaks  (sql/views/trending_streaks.sql:6:1)
 CREATE VIEW trending_streaks AS SELECT address, consecutive_appearances(scan) AS streak, count() AS appearances, min(scan_rank) AS best_rank, arg_max(token_symbol, scan) AS symbol, arg_max(class, scan) AS jup_token_type, max(scan) AS last_seen FROM (SELECT address, ts AS scan, rank AS scan_rank, symbol AS token_symbol, jup_token_type AS class FROM table(trending_categorized)) GROUP BY address;
+
+-- grant tpctl_deployer  (sql/access/tpctl_deployer.sql:6:1)
+GRANT SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, SHOW ON default.*, CREATE FUNCTION, DROP FUNCTION, SYSTEM, SHOW USERS, SHOW ROLES, SHOW ROW POLICIES, KILL QUERY ON *.* TO tpctl_deployer;
+
+-- grant tpctl_feeder  (sql/access/tpctl_feeder.sql:6:1)
+GRANT SELECT, INSERT ON token_strict_raw, SELECT, INSERT ON token_all_raw, SELECT, INSERT ON token_banned_raw, SELECT, INSERT ON token_security TO tpctl_feeder;
+
+-- grant tpctl_reader  (sql/access/tpctl_reader.sql:5:1)
+GRANT SELECT ON default.* TO tpctl_reader;

@@ -42,7 +42,7 @@ beforeEach(async () => {
   target = {
     ...{ name: 'server', edition: 'oss-1.6', url, streamUrl: url, database: 'default' },
     ...{ username: 'deployer', password: "it's a s3cret \\ one", brokers: '', engineBrokers: '' },
-    ...{ gatewayUrl: '', variables: {} },
+    ...{ gatewayUrl: '', variables: {}, logins: {} },
   }
 })
 afterEach(() => {
