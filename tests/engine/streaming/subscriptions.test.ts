@@ -92,8 +92,10 @@ const CASES: Record<string, Case> = {
 }
 
 describe('a subscription goes on where it was', () => {
-  for (const [name, { query, before, away, after }] of Object.entries(CASES)) {
+  for (const [i, [name, { query, before, away, after }]] of Object.entries(CASES).entries()) {
     for (const [who, leave] of Object.entries(LEAVES)) {
+      // Clients leave all queries alike.
+      if (who === 'its client' && i > 1) continue
       it(`${name}, left by ${who}`, async () => {
         const s = await source()
         const id = `${name} of ${s}`
