@@ -49,10 +49,12 @@ export class RetractState implements GroupState {
     isTraced: boolean,
   ): Promise<RetractState> {
     const number = pipe.nextOperator()
-    const rows = await RowsOf.create(pipe, input.source, input.side, namesOf(select))
-    const nothing = rows.table(emptyRelation(rows))
+    const { source, side } = input
+    const whole = await RowsOf.create(pipe, source, side)
+    const nothing = whole.table(emptyRelation(whole))
     const split = splitAggregate({ ...(over(select, nothing) as Select) }, pipe.env)
     const { sql } = await pipe.translate({ ...split.partial, from: nothing })
+    const rows = await RowsOf.create(pipe, source, side, namesOf(select))
     const types = await pipe.deps.chdb.describe(sql)
     const keyTypes = types.slice(0, split.keys.length)
     const stateTypes = types.slice(split.keys.length).map(({ type }) => type)
