@@ -1,4 +1,4 @@
-import { access, constants, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { access, constants, mkdtemp, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,7 +16,9 @@ const POLL_MS = 2
 
 /** An engine of this process in a temporary folder. Its clock stands still unless a test moves it. */
 export async function openEmbeddedBench(): Promise<Bench> {
-  const dir = await mkdtemp(join(await roomyFolder(), 'tpctl-test-'))
+  const folder = await roomyFolder()
+  await removeLeftovers(folder)
+  const dir = await mkdtemp(join(folder, `${FOLDER_PREFIX}${process.pid}-`))
   const clocks = new Map<string, ManualClock>()
   const clockOf = (database: string) => {
     const clock = clocks.get(database) ?? new ManualClock()
@@ -125,6 +127,35 @@ function unsettled(views: string[]): UserError {
     detail: views.join(', '),
     suggestion: 'Give fewer rows, or look for a view that feeds itself.',
   })
+}
+
+const FOLDER_PREFIX = 'tpctl-test-'
+/** A process of another container is not seen from here, but tests seldom run for a day. */
+const LEFTOVER_MS = 24 * 3_600_000
+
+/** What killed runs left behind: in memory it would stay until the machine restarts. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(FOLDER_PREFIX) || isAlive(Number.parseInt(name.slice(FOLDER_PREFIX.length), 10)))
+      continue
+    const path = join(folder, name)
+    const changed = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Number.POSITIVE_INFINITY,
+    )
+    // Another user's folder stays.
+    if (Date.now() - changed > LEFTOVER_MS)
+      await rm(path, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** Where Linux keeps files in memory. */
