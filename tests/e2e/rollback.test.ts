@@ -99,4 +99,12 @@ describe('rollback', () => {
     )
     expect(await rows("SELECT name FROM system.tables WHERE name = 'extra'")).toEqual([{ name: 'extra' }])
   })
+
+  it('leaves nothing that destroy does not take along', async () => {
+    const kept = () => rows("SELECT name FROM system.tables WHERE name LIKE '%__was'")
+    expect(await kept()).toHaveLength(2)
+    expect((await tpctl(['status'])).stdout).toContain('Former versions of sums, mv_sums are kept')
+    expect(await tpctl(['destroy', '--allow-destructive'])).toMatchObject({ code: 0 })
+    expect(await rows("SELECT name FROM system.tables WHERE database = 'default'")).toEqual([])
+  })
 })
