@@ -122,3 +122,8 @@ export function isAbout(note: RebuildNote, objects: { key: ObjectKey; hash: stri
     note.members.length === wanted.size && note.members.every(({ key, hash }) => wanted.get(key) === hash)
   )
 }
+
+/** Whether a name is one of those beside a stable one: being made, or kept. */
+export function isBeside(name: string): boolean {
+  return name.endsWith(nextName('')) || name.endsWith(wasName(''))
+}

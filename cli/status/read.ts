@@ -1,3 +1,4 @@
+import { isBeside } from '../../bootstrap/replace/note.js'
 import { type ProtonClient, quoteStream } from '../../driver/index.js'
 
 /** How a stream does. */
@@ -53,7 +54,7 @@ export async function readStreams(
   const seconds = (performance.now() - started) / 1000
   const last = new Map(before.map((row) => [row.name, Number(row.last_sn)]))
   const streams: StreamStatus[] = []
-  for (const row of after) {
+  for (const row of after.filter(isStable)) {
     const name = String(row.name)
     streams.push({
       name,
@@ -74,7 +75,7 @@ export async function readViews(client: ProtonClient, embedded: boolean): Promis
     'SELECT name, state, target, lag, rows_in, rows_out, state_bytes, to_unix_timestamp64_milli(last_batch_at) AS at, ' +
       'last_error FROM system.view_status ORDER BY name',
   )
-  return rows.map((row) => ({
+  return rows.filter(isStable).map((row) => ({
     name: String(row.name),
     state: String(row.state),
     target: String(row.target),
@@ -85,6 +86,11 @@ export async function readViews(client: ProtonClient, embedded: boolean): Promis
     lastCheckpoint: Number(row.at) > 0 ? new Date(Number(row.at)).toISOString() : '',
     lastError: String(row.last_error),
   }))
+}
+
+/** Versions that are made or kept beside the ones in force are told in words, not in the tables. */
+function isStable({ name }: Row): boolean {
+  return !isBeside(String(name))
 }
 
 async function countRows(client: ProtonClient, name: string): Promise<number> {
