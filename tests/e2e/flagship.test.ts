@@ -270,7 +270,9 @@ describe('looking', () => {
   it('smoke passes on the fed flagship, writes JUnit, and fails with what is missing', async () => {
     const junit = join(temporaryFolder(), 'smoke.xml')
     expect(await remember(['smoke', '--junit', junit])).toMatchObject({ code: 0 })
-    expect(readFileSync(junit, 'utf8')).toMatch(/<testsuite name="tpctl smoke" tests="\d+" failures="0"[^>]*>/)
+    expect(readFileSync(junit, 'utf8')).toMatch(
+      /<testsuite name="tpctl smoke" tests="\d+" failures="0"[^>]*>/,
+    )
 
     const checks = join(temporaryFolder(), 'smoke.yaml')
     writeFileSync(checks, 'deadline: 500ms\nchecks:\n  - view: trending_signals\n    rows: ">= 1000000"\n')
