@@ -13,13 +13,15 @@ const WATCHED_MS = 30_000
 /** The engine with the flagship deployed, after the recorded scans went through it, with nothing to do. */
 export const idle: BenchCase = {
   name: 'idle',
-  async run({ dir, scale }) {
+  async run({ dir }) {
     const measure = async (pid: number) => {
-      await sleep(SETTLE_MS * Math.min(1, scale))
+      await sleep(SETTLE_MS)
       const before = await cpuSeconds(pid)
-      await sleep(WATCHED_MS * Math.min(1, scale))
-      const watched = (WATCHED_MS / 1000) * Math.min(1, scale)
-      return { core: (100 * ((await cpuSeconds(pid)) - before)) / watched, rss: await residentMegabytes(pid) }
+      await sleep(WATCHED_MS)
+      return {
+        core: (100 * ((await cpuSeconds(pid)) - before)) / (WATCHED_MS / 1000),
+        rss: await residentMegabytes(pid),
+      }
     }
     const engine = await withEngine(dir, async (bench) => {
       await deployFlagship(bench)
