@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os'
 import type { Chdb, RunOptions } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { callsUserFunction } from '../udf/names.js'
 import { storeError } from './errors.js'
 import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
 import { Slots } from './slots.js'
@@ -173,14 +174,17 @@ class SessionPool implements Chdb {
   ): Promise<Uint8Array> {
     if (this.#closed) throw new EngineError('QUERY_WAS_CANCELLED', 'The engine is shutting down')
     const { tag, signal } = by
-    if (tag !== undefined) return this.#executeAlone(sql, format, tag, signal)
+    // The failure of a user's function reaches an ordinary session only; its time is limited by itself.
+    if (tag !== undefined && !callsUserFunction(sql)) return this.#executeAlone(sql, format, tag, signal)
     const worker = this.#workers.reduce((least, w) => (w.queued < least.queued ? w : least))
     worker.queued++
+    const endKilling = this.#killOnAbort(tag, signal)
     try {
       return (await worker.session.queryAsync(sql, { format })).bytes()
     } catch (cause) {
       throw this.#storeError(cause, sql)
     } finally {
+      endKilling()
       worker.queued--
     }
   }

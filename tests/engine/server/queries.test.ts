@@ -61,6 +61,15 @@ describe('paths of a json column', () => {
 })
 
 describe('streaming queries', () => {
+  it('end with the failure of an aggregate of the user', async () => {
+    await engine.run(
+      "CREATE AGGREGATE FUNCTION fails(a int) RETURNS int LANGUAGE JAVASCRIPT AS $$ { initialize() {}, process(a) {}, finalize() { throw new Error('at the end') } } $$",
+    )
+    const query = await tail('SELECT s, fails(i) FROM t WHERE _tp_time > earliest_ts() GROUP BY s')
+    await query.ended
+    expect(query.state.text).toMatch(/Code: 2533\.[\s\S]*at the end/)
+  })
+
   it('answer at once and then row by row', async () => {
     const query = await tail('SELECT i, s FROM t', { default_format: 'JSONEachRow', query_id: 'tail-1' })
     expect(query.status).toBe(200)
