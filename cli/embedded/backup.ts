@@ -49,6 +49,11 @@ export async function backup(place: Place, file: string, version: string): Promi
       await create(
         {
           ...{ file: part, gzip: true, portable: true, cwd: place.stateDir },
+          filter: (_path, stat) => {
+            // The store shares files between versions of its data; each is written as a file of its own.
+            if ('nlink' in stat) stat.nlink = 1
+            return true
+          },
           onWriteEntry: (entry) => {
             if (entry.path.endsWith(MANIFEST)) entry.path = MANIFEST
           },

@@ -64,6 +64,9 @@ describe('dictionaries', () => {
     await engine.run(
       "CREATE MATERIALIZED VIEW mv_seen INTO seen AS SELECT e.k AS k, d.name AS name, e.n AS n, dict_get('d', 'age', e.k) AS age FROM events AS e LEFT JOIN d ON e.k = d.k",
     )
+    await until(async () =>
+      (await text("SELECT dict_get('d', 'name', 'b')")) === 'Bert\n' ? true : undefined,
+    )
     await engine.run("INSERT INTO events (k, n) VALUES ('b', 1), ('zz', 2)")
     const rows = await until(async () => {
       const found = await engine.rows('SELECT k, name, n, age FROM table(seen) ORDER BY n')
