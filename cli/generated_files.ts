@@ -7,8 +7,8 @@ import { createProgram } from './program.js'
 import { testFile } from './sqltest/format.js'
 
 /** Files of the repository that are made from the code, by path: `npm run build && npm run docs`. */
-export function generatedFiles(): Record<string, string> {
-  const program = createProgram()
+export async function generatedFiles(): Promise<Record<string, string>> {
+  const program = await createProgram()
   // A command without a guide has no page; a test says that it lacks one.
   const guided = leafCommands(program).filter(({ words }) => words.join(' ') in GUIDES)
   const guides = guided.map(({ words, command }) => [

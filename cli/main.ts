@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 import { type Command, CommanderError } from 'commander'
 import { UserError } from '../dialect/user_error.js'
+import { COMMANDS } from './commands/index.js'
 import { EXIT } from './exit.js'
 import { createOutput } from './output.js'
 import { packageVersion } from './package_root.js'
 import { createProgram } from './program.js'
 
-const program = createProgram()
+const words = process.argv.slice(2)
+const program = await createProgram(words)
 // Behind a command, --version is that command's: `bootstrap --install --version 1.6.1`.
-const names = new Set(program.commands.map((command) => command.name()))
-if (!process.argv.slice(2).some((argument) => names.has(argument))) program.version(packageVersion())
+if (!words.some((word) => Object.hasOwn(COMMANDS, word))) program.version(packageVersion())
 
 // A reader that goes away (`tpctl tail … | head`) is not an error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -14,18 +14,17 @@ import { PATTERN_NAMES } from '../cli/sqltest/match.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
+const files = await generatedFiles()
+
 describe('what is made from the code', () => {
-  it.each(Object.entries(generatedFiles()))(
-    '%s is up to date (npm run build && npm run docs)',
-    (path, text) => {
-      // Formatting of JSON is the formatter's.
-      if (path.endsWith('.json')) expect(JSON.parse(read(path))).toEqual(JSON.parse(text))
-      else expect(read(path)).toBe(text)
-    },
-  )
+  it.each(Object.entries(files))('%s is up to date (npm run build && npm run docs)', (path, text) => {
+    // Formatting of JSON is the formatter's.
+    if (path.endsWith('.json')) expect(JSON.parse(read(path))).toEqual(JSON.parse(text))
+    else expect(read(path)).toBe(text)
+  })
 
   it('has no page of a command that is gone', () => {
-    const made = Object.keys(generatedFiles())
+    const made = Object.keys(files)
     const there = readdirSync(join(root, 'docs/commands')).map((name) => `docs/commands/${name}`)
     expect(there.filter((path) => !made.includes(path))).toEqual([])
   })
@@ -67,8 +66,9 @@ const SOURCES = new Map(
   }),
 )
 
+const program = await createProgram()
+
 describe('guides', () => {
-  const program = createProgram()
   const leaves = leafCommands(program)
   const guided = leaves.filter(({ words }) => words.join(' ') in GUIDES)
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { generatedFiles } from '../dist/cli/generated_files.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-for (const [path, text] of Object.entries(generatedFiles())) {
+for (const [path, text] of Object.entries(await generatedFiles())) {
   mkdirSync(dirname(join(root, path)), { recursive: true })
   writeFileSync(join(root, path), text)
   console.log(path)

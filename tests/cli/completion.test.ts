@@ -4,7 +4,7 @@ import { completionsOf } from '../../cli/completion/model.js'
 import { completionScript, SHELLS } from '../../cli/completion/scripts.js'
 import { createProgram } from '../../cli/program.js'
 
-const places = completionsOf(createProgram())
+const places = completionsOf(await createProgram())
 
 const has = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0
 

@@ -38,7 +38,7 @@ describe.each(TEMPLATES)('tpctl init --template %s', (template) => {
   })
 })
 
-it('the workflow is one: lint and tests, the plan as a comment, apply on merge, with commands and options that exist', () => {
+it('the workflow is one: lint and tests, the plan as a comment, apply on merge, with commands and options that exist', async () => {
   const text = readFileSync(join(ROOT, 'templates/common/github/workflows/tpctl.yml'), 'utf8')
   const { on, jobs } = parse(text) as {
     on: Record<string, unknown>
@@ -48,7 +48,7 @@ it('the workflow is one: lint and tests, the plan as a comment, apply on merge, 
   expect(Object.keys(jobs)).toEqual(['check', 'plan', 'apply'])
   expect(jobs.plan!.needs).toBe('check')
   expect(jobs.apply).toMatchObject({ needs: 'check', if: "github.event_name == 'push'" })
-  const program = createProgram()
+  const program = await createProgram()
   const calls = (job: string) =>
     jobs[job]!.steps.flatMap(({ run = '' }) =>
       [...run.matchAll(/npx tpctl ([^\n|>&]*)/g)].map((match) => match[1]!.trim()),
