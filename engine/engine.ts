@@ -193,6 +193,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     nextId: () => catalog.nextId(),
     registry: inboxes,
     deadLetters,
+    schemas,
     settingsOf: ({ settings }) => withCollection(settings, collections),
     localEnds: (brokers, topic) =>
       brokers.includes(broker.brokers) && broker.topics().some(({ name }) => name === topic)

@@ -131,6 +131,11 @@ export async function replayToTopic(
           result.kept.push({ letter, reason: 'the topic no longer has it, and only its beginning was kept' })
           continue
         }
+        // Bytes that are no text are kept as text all the same, and cannot be had back from it.
+        if (!original && letter.raw.includes('\ufffd')) {
+          result.kept.push({ letter, reason: 'the topic no longer has it, and it was no text' })
+          continue
+        }
         const { key, value, headers } = original ?? { key: null, value: Buffer.from(letter.raw), headers: {} }
         const message = { partition: letter.partition, key, value, headers }
         await producer.send({ topic, acks: -1, messages: [message] })

@@ -26,9 +26,19 @@ export function protobufSettings(
       "Format Protobuf needs the setting format_schema = 'schema_name:MessageName'",
     )
   }
+  const body = schemaOf(name, 'Protobuf', schemas)
+  return { format_schema: body, format_schema_source: 'string', format_schema_message_name: message }
+}
+
+/** The text of a schema. Throws 2611. */
+export function schemaOf(
+  name: string,
+  type: FormatSchema['type'],
+  schemas: Pick<FormatSchemas, 'get'>,
+): string {
   const schema = schemas.get(name)
-  if (schema?.type !== 'Protobuf') throw noSchema(name, 'Protobuf')
-  return { format_schema: schema.body, format_schema_source: 'string', format_schema_message_name: message }
+  if (schema?.type !== type) throw noSchema(name, type)
+  return schema.body
 }
 
 export function noSchema(name: string, type = ''): EngineError {

@@ -2,6 +2,7 @@ import { EngineError } from '../errors.js'
 
 /** The part of the `chdb` package that the engine uses. */
 export interface ChdbSession {
+  query(sql: string, format: string): unknown
   queryAsync(sql: string, options: { format: string }): Promise<{ bytes(): Uint8Array }>
   queryStream(
     sql: string,

@@ -4,6 +4,7 @@ import { EngineError } from '../errors.js'
 import { callsUserFunction } from '../udf/names.js'
 import { storeError } from './errors.js'
 import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
+import { settleSchemas } from './schemas.js'
 import { Slots } from './slots.js'
 
 /** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
@@ -83,6 +84,7 @@ class SessionPool implements Chdb {
     } catch (cause) {
       throw storeError(cause)
     }
+    settleSchemas(this.#control, options.dir)
     for (let i = 0; i < WORKERS; i++) this.#workers.push({ session: this.#open(), queued: 0 })
   }
 

@@ -11,6 +11,7 @@ import { EngineError } from '../errors.js'
 import type { DeadLetters } from './dead_letters.js'
 import type { InboxRegistry } from './inbox_registry.js'
 import { registerCodecs } from './kafka/codecs.js'
+import type { Schemas } from './kafka/format.js'
 import { attachKafka, type KafkaDeps, snapshotKafka, validateKafka } from './kafka/inbox.js'
 import { quietRequestQueues } from './kafka/request_queues.js'
 import { KafkaSinks } from './kafka/sink.js'
@@ -26,6 +27,8 @@ export interface ExternalDeps {
   nextId(): number
   registry: InboxRegistry
   deadLetters: DeadLetters
+  /** Of messages in binary formats. */
+  schemas: Schemas
   /** The settings of an external stream with those of its named collection; absent: its own. */
   settingsOf?(object: ExternalStreamObject): Record<string, string>
   /** Next offset of each partition, where the topic is at a broker of this process. */
@@ -48,11 +51,11 @@ class Sources implements ExternalSources {
 
   constructor(deps: ExternalDeps) {
     this.#deps = deps
-    this.#sinks = new KafkaSinks(deps.chdb)
+    this.#sinks = new KafkaSinks(deps.chdb, deps.schemas)
   }
 
   async validate(written: ExternalStreamObject): Promise<void> {
-    await validateKafka(this.#kafka(written))
+    await validateKafka(this.#kafka(written), this.#deps.schemas)
   }
 
   /** The stream as it is to be opened. */

@@ -22,7 +22,7 @@ import { type Engine, startEngine } from '../../engine/engine.js'
 import { PIPELINE, projectFolder } from './project_folder.js'
 
 /** What the embedded engine does not have, and what has no statement of its own. */
-const LACKING = new Set<DeployedKind>(['external_table', 'table', 'format_schema'])
+const LACKING = new Set<DeployedKind>(['external_table', 'table'])
 
 /** The same questions as of the fake, asked of a real engine. */
 let dir: string

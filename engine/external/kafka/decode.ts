@@ -33,12 +33,15 @@ export function isRaw(dataFormat: string): boolean {
 }
 
 /** How messages of a data format become JSONEachRow lines, where they do. */
-export function decoderOf(dataFormat: string, columns: { name: string }[]): (message: RawMessage) => Decoded {
+export function decoderOf(
+  { dataFormat, binary }: { dataFormat: string; binary: boolean },
+  columns: { name: string }[],
+): (message: RawMessage) => Decoded {
   if (isRaw(dataFormat)) return (message) => decodeRaw(message, columns[0]!.name)
   const decode = dataFormat.toLowerCase() === 'jsoneachrow' ? decodeJson : () => ({ foreign: true as const })
   return (message) => {
     if (message.value === null || message.value.length === 0) return { error: 'The message is empty' }
-    return isUtf8(message.value) ? decode(message) : { error: 'The message is not valid UTF-8' }
+    return binary || isUtf8(message.value) ? decode(message) : { error: 'The message is not valid UTF-8' }
   }
 }
 

@@ -12,6 +12,7 @@ import type { DeadLetters } from '../dead_letters.js'
 import type { InboxRegistry } from '../inbox_registry.js'
 import { inboxStream, kafkaSlice } from '../inbox_stream.js'
 import { HIDDEN_COLUMNS } from './decode.js'
+import { messageFormat, type Schemas } from './format.js'
 import { loadMessages } from './loader.js'
 import { partitionRanges, startOffsets } from './offsets.js'
 import { KafkaReader } from './reader.js'
@@ -23,6 +24,7 @@ export interface KafkaDeps {
   nextId(): number
   registry: InboxRegistry
   deadLetters: DeadLetters
+  schemas: Schemas
   /** Next offset of each partition, where the topic is at a broker of this process: as of now, not of the last fetch. */
   localEnds?(brokers: readonly string[], topic: string): number[] | undefined
 }
@@ -46,9 +48,10 @@ export async function withAdmin<T>(settings: KafkaSettings, body: (admin: Admin)
   }
 }
 
-/** Broker and topic must be there, as Proton's CREATE demands. */
-export async function validateKafka(object: ExternalStreamObject): Promise<void> {
+/** Broker and topic must be there, as Proton's CREATE demands, and the schema of the messages. */
+export async function validateKafka(object: ExternalStreamObject, schemas: Schemas): Promise<void> {
   const settings = kafkaSettings(object.settings, object.columns)
+  messageFormat(settings, schemas)
   await withAdmin(settings, async (admin) => {
     const topics = await admin.listTopics()
     if (!topics.includes(settings.topic)) {
@@ -77,6 +80,7 @@ export async function attachKafka(
   deps: KafkaDeps,
 ): Promise<Inbox> {
   const settings = kafkaSettings(object.settings, object.columns)
+  const format = messageFormat(settings, deps.schemas)
   const { stream, next, ends: known } = await openInbox(object, settings, options, deps)
   const source = `${object.name.database}.${object.name.name}`
   let error: string | undefined
@@ -105,7 +109,7 @@ export async function attachKafka(
         inbox: stream,
         source,
         topic: settings.topic,
-        dataFormat: settings.dataFormat,
+        format,
         columns: object.columns,
         reject: (letters) => deps.deadLetters.write(letters),
         // Should the rest fail, it comes again without these.

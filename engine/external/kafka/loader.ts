@@ -1,8 +1,10 @@
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import type { Chdb, StreamObject, StreamStore } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
+import { dataLiteral } from '../../storage/source.js'
 import type { DeadLetter } from '../dead_letters.js'
 import { decoderOf, HIDDEN_COLUMNS, isRaw, type RawMessage } from './decode.js'
+import type { MessageFormat } from './format.js'
 
 export interface LoaderOptions {
   chdb: Chdb
@@ -11,7 +13,7 @@ export interface LoaderOptions {
   /** The external stream's name, topic and format, for parsing and for dead letters. */
   source: string
   topic: string
-  dataFormat: string
+  format: MessageFormat
   columns: { name: string; chType: string }[]
   reject(letters: DeadLetter[]): Promise<void>
   /** Told of messages whose rows are stored, portion by portion. */
@@ -42,7 +44,7 @@ interface Entry {
 
 /** Puts messages into an inbox in offset order. What does not parse goes to the dead letters, and blocks nothing. */
 export async function loadMessages(messages: RawMessage[], options: LoaderOptions): Promise<void> {
-  const decode = decoderOf(options.dataFormat, options.columns)
+  const decode = decoderOf(options.format, options.columns)
   const entries: Entry[] = []
   const rejected: DeadLetter[] = []
   for (const message of messages) {
@@ -174,7 +176,8 @@ async function append(entries: Entry[], options: LoaderOptions): Promise<void> {
     return
   }
   const select = entries.map((entry) => foreignSelect(entry.message, options)).join(' UNION ALL ')
-  await options.store.append(options.inbox, { kind: 'select', select, columns })
+  const { settings } = options.format
+  await options.store.append(options.inbox, { kind: 'select', select, columns, settings })
 }
 
 /** A message in CSV, TSV, Avro …: read by the store's own parser, its place added beside. */
@@ -194,18 +197,19 @@ function foreignSelect(message: RawMessage, options: LoaderOptions): string {
     `${quoteString(message.key?.toString('utf8') ?? '')} AS __key`,
     `CAST(map(${headers.join(', ')}), 'Map(String, String)') AS __headers`,
   ]
-  if (isRaw(options.dataFormat)) {
+  const { dataFormat, readable } = options.format
+  if (isRaw(dataFormat)) {
     const [column] = options.columns
     const value = `CAST(unhex('${message.value!.toString('hex')}'), ${quoteString(column!.chType)})`
     return `SELECT ${[`${value} AS ${declared[0]}`, ...place].join(', ')}`
   }
-  const data = quoteString(message.value!.toString('utf8'))
-  return `SELECT ${[...declared, ...place].join(', ')} FROM format(${quoteIdentifier(options.dataFormat)}, ${quoteString(structure)}, ${data})`
+  const data = dataLiteral(readable(message.value!))
+  return `SELECT ${[...declared, ...place].join(', ')} FROM format(${quoteIdentifier(dataFormat)}, ${quoteString(structure)}, ${data})`
 }
 
 /** Errors that blame the data; any other (disk full, shutdown) must be retried, never dead-lettered. */
 const DATA_ERRORS = new Set([
-  6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 321, 349, 376, 441, 467, 552, 675, 676,
+  6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 130, 131, 321, 349, 376, 441, 467, 552, 675, 676, 748,
 ])
 
 function isDataError(error: EngineError): boolean {

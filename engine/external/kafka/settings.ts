@@ -7,6 +7,8 @@ export interface KafkaSettings {
   brokers: string[]
   topic: string
   dataFormat: string
+  /** `name:Message`, or the name alone for Avro. */
+  formatSchema: string | undefined
   oneMessagePerRow: boolean
   /** Upper bound of one produced message in bytes. */
   maxMessageBytes: number
@@ -30,6 +32,7 @@ const KNOWN = new Set([
   'brokers',
   'topic',
   'data_format',
+  'format_schema',
   'one_message_per_row',
   'kafka_max_message_size',
   'properties',
@@ -40,8 +43,7 @@ const KNOWN = new Set([
 /** Settings that would change what is read or written: refused rather than passed over. */
 const UNSUPPORTED = new Map([
   ['sharding_expr', 'give messages a _tp_message_key, which decides the partition'],
-  ['format_schema', 'use JSONEachRow, CSV, TSV or RawBLOB'],
-  ['kafka_schema_registry_url', 'use JSONEachRow, CSV, TSV or RawBLOB'],
+  ['kafka_schema_registry_url', 'make a FORMAT SCHEMA of it, and name that by format_schema'],
   ['config_file', 'write its settings into the statement'],
 ])
 
@@ -98,7 +100,10 @@ export function kafkaSettings(settings: Record<string, string>, columns: { type:
     brokers,
     topic,
     dataFormat,
-    oneMessagePerRow: flag(settings.one_message_per_row) ?? dataFormat === 'RawBLOB',
+    formatSchema: settings.format_schema || undefined,
+    oneMessagePerRow:
+      flag(settings.one_message_per_row) ??
+      (dataFormat === 'RawBLOB' || /^protobufsingle$/i.test(dataFormat)),
     maxMessageBytes: Number(settings.kafka_max_message_size ?? 1_048_576),
     client: clientConfig(settings, brokers),
   }

@@ -3,7 +3,7 @@ import { Kafka, type Message, Partitioners, type Producer } from 'kafkajs'
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import type { Chdb, ExternalStreamObject, RowSource } from '../../contracts.js'
 import { EngineError } from '../../errors.js'
-import { isRaw } from './decode.js'
+import { type MessageFormat, messageFormat, requireWritable, type Schemas } from './format.js'
 import { type KafkaSettings, kafkaSettings } from './settings.js'
 
 /** Messages of one produce request. */
@@ -19,21 +19,25 @@ const HEADERS_COLUMN = '_tp_message_headers'
  */
 export class KafkaSinks {
   readonly #chdb: Chdb
+  readonly #schemas: Schemas
   readonly #producers = new Map<number, Promise<Producer>>()
 
-  constructor(chdb: Chdb) {
+  constructor(chdb: Chdb, schemas: Schemas) {
     this.#chdb = chdb
+    this.#schemas = schemas
   }
 
   async write(object: ExternalStreamObject, rows: RowSource): Promise<{ rows: number }> {
     const settings = kafkaSettings(object.settings, object.columns)
+    const format = messageFormat(settings, this.#schemas)
+    requireWritable(format)
     const producer = await this.#producer(object.id, settings)
     const envelope = [...KEY_COLUMNS, HEADERS_COLUMN].filter((name) => rows.columns.includes(name))
     const body = rows.columns.filter((name) => !envelope.includes(name))
     if (body.length === 0)
       throw new EngineError('BAD_ARGUMENTS', 'A message needs at least one column besides its key')
     let written = 0
-    let waiting: Message[] = []
+    let waiting: Encoded[] = []
     const flush = async () => {
       if (waiting.length === 0) return
       const messages = waiting
@@ -51,12 +55,12 @@ export class KafkaSinks {
     }
     // Without keys of their own, rows share messages up to the size limit, unless each must be one.
     const separate = settings.oneMessagePerRow || envelope.length > 0
-    for await (const row of this.#encodedRows(object, rows, envelope, body, settings)) {
+    const between = Buffer.from(format.between)
+    for await (const row of this.#encodedRows(object, rows, envelope, body, format)) {
       written++
       const last = waiting.at(-1)
-      const room = last && settings.maxMessageBytes - Buffer.byteLength(last.value as string)
-      if (!separate && last && room! > Buffer.byteLength(row.value as string))
-        last.value = `${last.value}\n${row.value}`
+      if (!separate && last && settings.maxMessageBytes - last.value.length > row.value.length)
+        last.value = Buffer.concat([last.value, between, row.value])
       else {
         if (waiting.length >= SEND_MESSAGES) await flush()
         waiting.push(row)
@@ -78,8 +82,8 @@ export class KafkaSinks {
     rows: RowSource,
     envelope: string[],
     body: string[],
-    settings: KafkaSettings,
-  ): AsyncGenerator<Message> {
+    format: MessageFormat,
+  ): AsyncGenerator<Encoded> {
     const key = envelope.find((name) => KEY_COLUMNS.includes(name))
     const types = new Map(object.columns.map((column) => [column.name, column.chType]))
     const column = (name: string) => {
@@ -88,12 +92,12 @@ export class KafkaSinks {
       return type === undefined ? quoted : `CAST(${quoted}, ${quoteString(type)})`
     }
     const values = body.map((name) => `${column(name)} AS ${quoteIdentifier(name)}`)
-    const format = quoteString(storeFormat(settings.dataFormat))
+    const name = quoteString(format.written.dataFormat)
     const select = [
       key === undefined ? 'NULL' : `toString(${quoteIdentifier(key)})`,
       envelope.includes(HEADERS_COLUMN) ? quoteIdentifier(HEADERS_COLUMN) : 'map()',
-      // The names of its arguments become the fields.
-      `formatRowNoNewline(${format}, ${body.map(quoteIdentifier).join(', ')})`,
+      // The names of its arguments become the fields. Bytes would not come through JSON as they are.
+      `base64Encode(formatRowNoNewline(${name}, ${body.map(quoteIdentifier).join(', ')}))`,
     ].join(', ')
     const inner = [...envelope.map(quoteIdentifier), ...values].join(', ')
     const sql = `SELECT ${select} FROM (SELECT ${inner} FROM (${sourceSelect(rows, object)}))`
@@ -101,15 +105,19 @@ export class KafkaSinks {
     const decoder = new TextDecoder()
     for await (const chunk of this.#chdb.stream(sql, {
       format: 'JSONCompactEachRow',
-      settings: { output_format_json_quote_64bit_integers: 0, max_query_size: 1_000_000_000 },
+      settings: {
+        output_format_json_quote_64bit_integers: 0,
+        max_query_size: 1_000_000_000,
+        ...format.settings,
+      },
       tag: `sink-${randomUUID()}`,
     })) {
       rest += decoder.decode(chunk, { stream: true })
       const lines = rest.split('\n')
       rest = lines.pop()!
-      for (const line of lines) if (line !== '') yield toMessage(line)
+      for (const line of lines) if (line !== '') yield toMessage(line, format)
     }
-    if (rest.trim() !== '') yield toMessage(rest)
+    if (rest.trim() !== '') yield toMessage(rest, format)
   }
 
   #producer(id: number, settings: KafkaSettings): Promise<Producer> {
@@ -138,14 +146,11 @@ export class KafkaSinks {
   }
 }
 
-function toMessage(line: string): Message {
-  const [key, headers, value] = JSON.parse(line) as [string | null, Record<string, string>, string]
-  return { key, headers, value }
-}
+type Encoded = Message & { value: Buffer }
 
-/** RawBLOB and its relatives carry the single column's bytes. */
-function storeFormat(dataFormat: string): string {
-  return isRaw(dataFormat) ? 'RawBLOB' : dataFormat
+function toMessage(line: string, { written }: MessageFormat): Encoded {
+  const [key, headers, value] = JSON.parse(line) as [string | null, Record<string, string>, string]
+  return { key, headers, value: written.message(Buffer.from(value, 'base64')) }
 }
 
 function sourceSelect(rows: RowSource, object: ExternalStreamObject): string {

@@ -2,10 +2,11 @@ import type { Edition } from '../../../dialect/index.js'
 import { type ChangeCase, type Expected, SINCE_3 } from './case.js'
 
 const WITH_JOBS: readonly Edition[] = ['embedded', ...SINCE_3]
-const WITH_SCHEMAS: readonly Edition[] = ['oss-1.6', ...SINCE_3]
 
 const schema = (field: string) =>
   `CREATE FORMAT SCHEMA p_N AS 'syntax = "proto3"; message M { ${field} }' TYPE Protobuf`
+const messages = (format: string) =>
+  `CREATE EXTERNAL STREAM k_N (a string) SETTINGS type = 'kafka', brokers = '\${KAFKA_BROKERS}', topic = 'changes', data_format = '${format}'`
 const dictionary = (columns: string, layout: string) =>
   `CREATE MUTABLE STREAM s_N (k uint64, v string, w string) PRIMARY KEY k;
    CREATE DICTIONARY d_N (${columns}) PRIMARY KEY k SOURCE(TIMEPLUS(STREAM 's_N')) LAYOUT(${layout}()) LIFETIME(60)`
@@ -25,7 +26,6 @@ export const OTHERS: ChangeCase[] = [
     what: 'another field',
     before: schema('string a = 1;'),
     after: schema('string a = 1; int32 b = 2;'),
-    editions: WITH_SCHEMAS,
     expected: { 'format_schema:p_N': 'replace safe' },
     sends: {
       'format_schema:p_N': [
@@ -36,10 +36,8 @@ export const OTHERS: ChangeCase[] = [
   {
     kind: 'format_schema',
     what: 'taken away, after the stream that used it',
-    before: `${schema('string a = 1;')}; CREATE EXTERNAL STREAM k_N (a string) SETTINGS type = 'kafka', brokers = 'b:9092', topic = 't', data_format = 'ProtobufSingle', format_schema = 'p_N:M'`,
-    after:
-      "CREATE EXTERNAL STREAM k_N (a string) SETTINGS type = 'kafka', brokers = 'b:9092', topic = 't', data_format = 'JSONEachRow'",
-    editions: WITH_SCHEMAS,
+    before: `${schema('string a = 1;')}; ${messages('ProtobufSingle')}, format_schema = 'p_N:M'`,
+    after: messages('JSONEachRow'),
     expected: { 'format_schema:p_N': 'drop destructive', k_N: 'replace safe' },
   },
   {

@@ -44,7 +44,7 @@ CREATE ROW POLICY paid_orders ON orders USING price > 0 TO shop_reader;
 -- row policy all_orders ON orders  (sql/access/reader.sql:12:1)
 CREATE ROW POLICY all_orders ON orders USING 1 TO ALL EXCEPT shop_reader;
 
--- format schema order_message  (sql/schemas/order_message.sql:2:1)
+-- format schema order_message  (sql/schemas/order_message.sql:1:1)
 CREATE FORMAT SCHEMA order_message AS '\nsyntax = "proto3";\nmessage Order {\n  uint64 order_id = 1;\n  uint64 customer_id = 2;\n  string sku = 3;\n}\n' TYPE Protobuf;
 
 -- stream big_orders  (sql/streams/big_orders.sql:1:1)
@@ -62,7 +62,7 @@ CREATE STREAM customers (customer_id uint64, name string, country string, update
 -- external stream order_topic  (sql/streams/order_topic.sql:2:1)
 CREATE EXTERNAL STREAM order_topic (order_id uint64, customer_id uint64, sku string, quantity uint32, price float64, placed_at datetime64(3, 'UTC')) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'JSONEachRow';
 
--- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:3:1)
+-- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:2:1)
 CREATE EXTERNAL STREAM order_topic_protobuf (order_id uint64, customer_id uint64, sku string) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'ProtobufSingle', format_schema = 'order_message:Order';
 
 -- stream prices  (sql/streams/prices.sql:3:1)

@@ -79,7 +79,7 @@ CREATE STREAM customers (customer_id uint64, name string, country string, update
 -- dictionary customer_names  (sql/dictionaries/customer_names.sql:2:1)
 CREATE DICTIONARY customer_names (customer_id uint64, name string DEFAULT 'somebody') PRIMARY KEY customer_id SOURCE(TIMEPLUS ( STREAM 'customers' )) LAYOUT(HASHED ( )) LIFETIME(60);
 
--- format schema order_message  (sql/schemas/order_message.sql:2:1)
+-- format schema order_message  (sql/schemas/order_message.sql:1:1)
 CREATE FORMAT SCHEMA order_message AS '\nsyntax = "proto3";\nmessage Order {\n  uint64 order_id = 1;\n  uint64 customer_id = 2;\n  string sku = 3;\n}\n' TYPE Protobuf;
 
 -- random stream clicks  (sql/streams/clicks.sql:2:1)
@@ -94,7 +94,7 @@ CREATE EXTERNAL STREAM order_topic (order_id uint64, customer_id uint64, sku str
 -- external stream order_topic_named  (sql/streams/order_topic_named.sql:3:1)
 CREATE EXTERNAL STREAM order_topic_named (raw string) SETTINGS type = 'kafka', named_collection = 'shop_kafka', topic = 'orders';
 
--- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:3:1)
+-- external stream order_topic_protobuf  (sql/streams/order_topic_protobuf.sql:2:1)
 CREATE EXTERNAL STREAM order_topic_protobuf (order_id uint64, customer_id uint64, sku string) SETTINGS type = 'kafka', brokers = '127.0.0.1:9092', topic = 'orders', data_format = 'ProtobufSingle', format_schema = 'order_message:Order';
 
 -- stream prices  (sql/streams/prices.sql:3:1)

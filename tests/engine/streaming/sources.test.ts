@@ -14,6 +14,7 @@ beforeAll(async () => {
       nextId: () => b.catalog.nextId(),
       registry: await InboxRegistry.open(b.chdb),
       deadLetters: await DeadLetters.open(b.chdb),
+      schemas: new Map(),
     }),
   )
 })

@@ -1,4 +1,3 @@
--- @editions oss-1.6, oss-3, enterprise
 CREATE FORMAT SCHEMA order_message AS '
 syntax = "proto3";
 message Order {

@@ -1,4 +1,3 @@
--- @editions oss-1.6, oss-3, enterprise
 -- The same topic for those who write it as Protobuf.
 CREATE EXTERNAL STREAM order_topic_protobuf (
   order_id uint64,

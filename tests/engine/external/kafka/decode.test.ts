@@ -12,7 +12,7 @@ function message(value: string | null): RawMessage {
     headers: { h: 'v' },
   }
 }
-const json = decoderOf('JSONEachRow', [{ name: 'a' }])
+const json = decoderOf({ dataFormat: 'JSONEachRow', binary: false }, [{ name: 'a' }])
 const hidden = {
   __time: '1970-01-01T00:00:00.000Z',
   __offset: 41,
@@ -72,6 +72,8 @@ describe('messages in JSONEachRow', () => {
 })
 
 it('RawBLOB keeps the text as it is', () => {
-  const decoded = decoderOf('RawBLOB', [{ name: 'raw' }])(message('a "quoted"\nline'))
+  const decoded = decoderOf({ dataFormat: 'RawBLOB', binary: true }, [{ name: 'raw' }])(
+    message('a "quoted"\nline'),
+  )
   expect('rows' in decoded && JSON.parse(decoded.rows[0]!)).toEqual({ ...hidden, raw: 'a "quoted"\nline' })
 })

@@ -33,6 +33,7 @@ async function openSources(): Promise<ExternalSources> {
     nextId: () => nextId++,
     registry: await InboxRegistry.open(chdb),
     deadLetters: letters,
+    schemas: new Map(),
   })
 }
 

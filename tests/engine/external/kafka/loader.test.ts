@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Chdb, StreamObject, StreamStore } from '../../../../engine/contracts.js'
+import { messageFormat } from '../../../../engine/external/kafka/format.js'
 import { loadMessages } from '../../../../engine/external/kafka/loader.js'
 
 it('tells of each portion as it is stored, so that a failure behind it brings none again', async () => {
@@ -24,7 +25,7 @@ it('tells of each portion as it is stored, so that a failure behind it brings no
     inbox: {} as StreamObject,
     source: 's',
     topic: 't',
-    dataFormat: 'JSONEachRow',
+    format: messageFormat({ dataFormat: 'JSONEachRow', formatSchema: undefined }, new Map()),
     columns: [{ name: 'a', chType: 'Int32' }],
     reject: async () => {},
     stored: (portion) => stored.push(...portion.map(({ offset }) => offset)),

@@ -26,7 +26,7 @@ describe('settings of a Kafka external stream', () => {
     [{ properties: 'group.id=x' }, 36, 'keeps offsets itself'],
     [{ properties: 'sasl.mechanisms=PLAIN' }, 48, 'use security_protocol'],
     [{ sharding_expr: 'rand()' }, 48, 'give messages a _tp_message_key'],
-    [{ format_schema: 'n:M' }, 48, 'use JSONEachRow'],
+    [{ kafka_schema_registry_url: 'http://r' }, 48, 'make a FORMAT SCHEMA'],
     [{ security_protocol: 'SSL', ssl_ca_cert_file: '/no/such/file' }, 36, "cannot read '/no/such/file'"],
     [{ security_protocol: 'SASL_SSL', sasl_mechanism: 'AWS_MSK_IAM' }, 48, 'AWS_MSK_IAM is not supported'],
   ])('%j is refused with code %i', (more, code, message) => {
