@@ -2,7 +2,7 @@
 import type { AccessCommand, GrantElement, NamesOf } from '../ast/access.js'
 import type { AccessStatement, QualifiedName } from '../ast.js'
 import { SqlSyntaxError } from '../errors.js'
-import { accessText } from '../printer/access.js'
+import { accessHead, accessText } from '../printer/access.js'
 import { contextOf } from '../printer/context.js'
 import { type Cursor, run } from './cursor.js'
 import { parseExpr } from './expressions.js'
@@ -121,12 +121,12 @@ function parseCommand(c: Cursor): AccessCommand {
   }
   const alter = c.takeKeyword('ALTER')
   if (!alter) c.expectKeyword('CREATE')
-  const orReplace = !alter && c.takeKeyword('OR REPLACE')
+  const before = !alter && c.takeKeyword('OR REPLACE')
   const found = ACCESS_OBJECTS.find(([words]) => c.takeKeyword(words))
   if (!found) c.fail(...ACCESS_OBJECTS.map(([words]) => words))
   const mode = {
     alter,
-    orReplace,
+    orReplace: before || (!alter && c.takeKeyword('OR REPLACE')),
     ifNotExists: !alter && c.takeKeyword('IF NOT EXISTS'),
     ifExists: alter && c.takeKeyword('IF EXISTS'),
   }
@@ -142,7 +142,7 @@ function parseCommand(c: Cursor): AccessCommand {
       const names = c.isName() ? [c.name()] : []
       while (!c.atEnd) c.next()
       const rest = c.slice(start).map((t) => t.text)
-      const head = `${alter ? 'ALTER' : 'CREATE'} ${found![0]}`
+      const head = accessHead(mode, found![0])
       return { kind: 'other', object: found![1], names, text: [head, ...rest].join(' ') }
     }
   }

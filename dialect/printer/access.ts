@@ -14,7 +14,7 @@ export function accessText(command: AccessCommand, ctx: PrintContext): string {
     case 'user':
       return userText(command)
     case 'role':
-      return join(head(command, 'ROLE'), list(command.names), renameText(command))
+      return join(accessHead(command, 'ROLE'), list(command.names), renameText(command))
     case 'row_policy':
       return policyText(command, ctx)
     case 'grant':
@@ -28,12 +28,19 @@ export function accessText(command: AccessCommand, ctx: PrintContext): string {
   }
 }
 
-function head(
+/** `CREATE USER OR REPLACE`, `ALTER ROLE IF EXISTS`: what stands before the names. */
+export function accessHead(
   mode: { alter: boolean; orReplace: boolean; ifNotExists: boolean; ifExists: boolean },
   words: string,
 ) {
-  const verb = mode.alter ? 'ALTER' : join('CREATE', mode.orReplace && 'OR REPLACE')
-  return join(verb, words, mode.ifNotExists && 'IF NOT EXISTS', mode.ifExists && 'IF EXISTS')
+  return join(
+    mode.alter ? 'ALTER' : 'CREATE',
+    words,
+    // Behind the kind, unlike OR REPLACE of everything else: no edition reads it before.
+    mode.orReplace && 'OR REPLACE',
+    mode.ifNotExists && 'IF NOT EXISTS',
+    mode.ifExists && 'IF EXISTS',
+  )
 }
 
 function renameText({ rename }: { rename?: string }): string | undefined {
@@ -52,7 +59,7 @@ function namesText({ all, names, except }: NamesOf): string {
 function userText(command: Command<'user'>): string {
   const { auth, hosts, defaultRoles, defaultDatabase } = command
   return join(
-    head(command, 'USER'),
+    accessHead(command, 'USER'),
     list(command.names),
     renameText(command),
     auth && join('IDENTIFIED WITH', auth.method, secretText(auth)),
@@ -77,11 +84,12 @@ function policyText(command: Command<'row_policy'>, ctx: PrintContext): string {
   const names = [...new Set(policies.map(({ name }) => name))]
   const tables = [...new Set(policies.map(({ on }) => tableText(on)))]
   return join(
-    head(command, 'ROW POLICY'),
+    accessHead(command, 'ROW POLICY'),
     `${list(names)} ON ${tables.join(', ')}`,
     renameText(command),
-    using !== undefined && `USING ${using === null ? 'NONE' : exprText(using, ctx)}`,
+    // Before the condition, behind which AS could begin an alias.
     restrictive !== undefined && `AS ${restrictive ? 'RESTRICTIVE' : 'PERMISSIVE'}`,
+    using !== undefined && `USING ${using === null ? 'NONE' : exprText(using, ctx)}`,
     to && `TO ${namesText(to)}`,
   )
 }

@@ -27,10 +27,20 @@ describe('access statements', () => {
     ],
     ['ALTER USER IF EXISTS u RENAME TO v', 'ALTER USER IF EXISTS u RENAME TO v'],
     ["CREATE USER u@'%' HOST LOCAL", 'CREATE USER u HOST LOCAL'],
-    ['create or replace role r', 'CREATE OR REPLACE ROLE r'],
+    ['create or replace role r', 'CREATE ROLE OR REPLACE r'],
+    [
+      "create user or replace u identified by 'x'",
+      "CREATE USER OR REPLACE u IDENTIFIED WITH sha256_password BY 'x'",
+    ],
+    ['CREATE OR REPLACE ROW POLICY p ON s USING 1', 'CREATE ROW POLICY OR REPLACE p ON s USING 1'],
+    ['CREATE OR REPLACE QUOTA q KEYED BY user_name', 'CREATE QUOTA OR REPLACE q KEYED BY user_name'],
+    [
+      'CREATE SETTINGS PROFILE IF NOT EXISTS p SETTINGS max_threads = 2',
+      'CREATE SETTINGS PROFILE IF NOT EXISTS p SETTINGS max_threads = 2',
+    ],
     [
       'CREATE POLICY p ON db.s FOR SELECT USING a=1 AND b IN (1,2) AS restrictive TO ALL EXCEPT u',
-      'CREATE ROW POLICY p ON db.s USING a = 1 AND b IN (1, 2) AS RESTRICTIVE TO ALL EXCEPT u',
+      'CREATE ROW POLICY p ON db.s AS RESTRICTIVE USING a = 1 AND b IN (1, 2) TO ALL EXCEPT u',
     ],
     ['SET DEFAULT ROLE none TO u', 'SET DEFAULT ROLE NONE TO u'],
     ['SET ROLE default', 'SET ROLE DEFAULT'],

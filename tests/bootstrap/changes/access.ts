@@ -48,7 +48,7 @@ export const ACCESS: ChangeCase[] = [
     after: policy('id > 2'),
     expected: { 'row_policy:p_N ON s_N': 'replace safe' },
     sends: {
-      'row_policy:p_N ON s_N': ['ALTER ROW POLICY p_N ON s_N USING id > 2 AS PERMISSIVE TO r_N'],
+      'row_policy:p_N ON s_N': ['ALTER ROW POLICY p_N ON s_N AS PERMISSIVE USING id > 2 TO r_N'],
     },
   },
   {
