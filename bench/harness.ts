@@ -86,7 +86,7 @@ export async function deployFlagship(engine: BenchEngine, prepare?: () => Promis
   })
   try {
     const deployment = compile(project)
-    await ensureTopics(engine.engine.brokers, deployment.topics)
+    await ensureTopics(engine.engine, deployment.topics)
     await prepare?.()
     const live = await readLive(client, deployment.objects)
     await applyPlan(planDeployment(deployment, live), client)

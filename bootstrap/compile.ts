@@ -1,12 +1,13 @@
 import type { AccessStatement, QualifiedName, Statement } from '../dialect/index.js'
 import { isKnownFunction, SqlSyntaxError, UserError } from '../dialect/index.js'
 import { grantObject, grantsByName, isGrant, plainAccess } from './access.js'
+import { withBrokerSecurity } from './brokers.js'
 import type { Edition } from './config.js'
 import { editionsOf, wantedWay } from './directives.js'
 import { dependencyOrder, nearestName } from './graph.js'
 import { traitsOf } from './kinds.js'
 import { lowered } from './lowered.js'
-import { type CompiledObject, type Deployment, type ObjectKey, objectKey, type Secrets } from './model.js'
+import { type CompiledObject, type Deployment, type ObjectKey, objectKey } from './model.js'
 import { needsOf } from './needs.js'
 import type { Project, SourceFile } from './project.js'
 import type { Way } from './replace/way.js'
@@ -45,9 +46,7 @@ export function compile(project: Project, edition: Edition = project.target.edit
     project: project.config.name,
     edition,
     database: project.target.database,
-    objects: ordered.order.map((key) =>
-      compileObject(byKey.get(key)!, graph.get(key)!, edition, project.secrets),
-    ),
+    objects: ordered.order.map((key) => compileObject(byKey.get(key)!, graph.get(key)!, edition, project)),
     topics: project.topics,
     secrets: project.secrets,
     leftOut: project.leftOut.flatMap(({ file }) => declareFile(file).map(({ key }) => key)),
@@ -225,9 +224,10 @@ function compileObject(
   one: Declared,
   dependsOn: ObjectKey[],
   edition: Edition,
-  secrets: Secrets,
+  { secrets, target }: Project,
 ): CompiledObject {
-  const { statement, notes } = lowered(one.statement, edition, one.where)
+  const wanted = withBrokerSecurity(one.statement, { ...target, edition })
+  const { statement, notes } = lowered(wanted, edition, one.where)
   const sql = statementText(statement, edition)
   const hidden = hideSecrets(statement)
   return {

@@ -12,8 +12,42 @@ const file = z.string().min(1)
 /** A user whose password is in an environment variable; where that has no value, the target's own user stands in. */
 const login = z.strictObject({ username: z.string().min(1), passwordVariable: variableName })
 
+const usesSasl = (protocol: string) => protocol.startsWith('SASL_')
+
+/** How brokers are spoken to: as librdkafka and Proton call it. Files are relative to the config. */
+const kafka = z
+  .strictObject({
+    securityProtocol: z.enum(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL']),
+    saslMechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).default('PLAIN'),
+    username: z.string().min(1).optional(),
+    /** Name of the variable that holds the password. */
+    passwordVariable: variableName.default('KAFKA_PASSWORD'),
+    /** Who signed the brokers' certificate, where this machine does not know it. */
+    ca: file.optional(),
+    /** This client's certificate, where brokers ask for one. */
+    cert: file.optional(),
+    key: file.optional(),
+    /** Takes any certificate: for trying things out. */
+    insecure: z.boolean().default(false),
+    /** The same files where the engine runs, if that is not here: it opens them itself. Without `ca` it is sent that. */
+    engineFiles: z
+      .strictObject({ ca: file.optional(), cert: file.optional(), key: file.optional() })
+      .optional(),
+    /** The certificate of the broker that `tpctl up` starts; with `clientCa` it asks clients for theirs. */
+    broker: z.strictObject({ cert: file, key: file, clientCa: file.optional() }).optional(),
+  })
+  .refine(({ securityProtocol, username }) => !usesSasl(securityProtocol) || username !== undefined, {
+    error: 'a securityProtocol with SASL needs a username',
+    path: ['username'],
+  })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), {
+    error: 'cert and key go together',
+    path: ['cert'],
+  })
+
 const target = z.strictObject({
-  edition: z.enum(EDITIONS),
+  /** What the server is. `auto` asks it, whenever that is needed. */
+  edition: z.enum([...EDITIONS, 'auto']).default('auto'),
   /** Endpoint that answers with what is stored: Proton's port 8123. */
   url: httpUrl.default('http://127.0.0.1:8123'),
   /** Endpoint of streaming queries and of the REST API: Proton's port 3218. */
@@ -36,8 +70,10 @@ const target = z.strictObject({
   feeder: login.optional(),
   /** Who looks: `sql` and `tail`. */
   reader: login.optional(),
-  /** Kafka brokers as this machine reaches them. */
-  brokers: brokers.default('127.0.0.1:9092'),
+  /** Kafka brokers as this machine reaches them. Default: 127.0.0.1:9092, or what the embedded engine brings along. */
+  brokers: brokers.optional(),
+  /** How they are spoken to; absent: in plain text, without a login. */
+  kafka: kafka.optional(),
   /** The same as the engine reaches them, where that differs (inside a compose network). Becomes KAFKA_BROKERS. */
   engineBrokers: brokers.optional(),
   /** The UDF gateway as the engine reaches it. Becomes UDF_GATEWAY_URL. */
@@ -85,6 +121,7 @@ export type TpctlConfigInput = z.input<typeof configSchema>
 export type TpctlConfig = z.output<typeof configSchema>
 export type TargetConfig = z.output<typeof target>
 export type TopicConfig = z.output<typeof topic>
+export type KafkaConfig = z.output<typeof kafka>
 
 /** Gives a config file its types. Checked when the project is loaded. */
 export function defineConfig(config: TpctlConfigInput): TpctlConfigInput {

@@ -28,10 +28,17 @@ export async function loadConfig(dir: string): Promise<{ config: TpctlConfig; pa
       detail: result.problems.join('\n'),
       suggestion: 'Export the config with `export default defineConfig({ … })`.',
     })
-  for (const { tls } of Object.values(result.config.targets))
-    for (const name of ['ca', 'cert', 'key'] as const)
-      if (tls?.[name]) tls[name] = resolve(dirname(path), tls[name])
+  for (const { tls, kafka } of Object.values(result.config.targets))
+    for (const files of [tls, kafka, kafka?.broker]) makeAbsolute(files, dirname(path))
   return { config: result.config, path }
+}
+
+/** Paths of certificates are read from wherever a command runs. */
+function makeAbsolute(files: Record<string, unknown> | undefined, folder: string): void {
+  for (const name of ['ca', 'cert', 'key', 'clientCa']) {
+    const path = files?.[name]
+    if (typeof path === 'string') files![name] = resolve(folder, path)
+  }
 }
 
 /**

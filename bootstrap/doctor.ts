@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path'
 import { UserError } from '../dialect/index.js'
 import type { ProtonClient } from '../driver/index.js'
 import type { TopicConfig, TpctlConfig } from './config.js'
-import type { Environment, Target } from './target.js'
+import { askServer, contradiction, mismatch, type Server } from './edition.js'
+import type { Environment, NamedTarget } from './target.js'
 import { listTopics } from './topics.js'
 
 export type CheckStatus = 'ok' | 'warn' | 'fail'
@@ -29,7 +30,7 @@ const CLOCK_TOLERANCE_MS = 2_000
 
 export interface DoctorOptions {
   config: TpctlConfig
-  target: Target
+  target: NamedTarget
   /** Topics with their names expanded. */
   topics: readonly TopicConfig[]
   env: Environment
@@ -58,7 +59,7 @@ export async function doctor(options: DoctorOptions): Promise<Check[]> {
 
 /** Only what a target and its broker answer. Never throws for what it finds. */
 export async function checkReach(
-  target: Target,
+  target: NamedTarget,
   client: ProtonClient,
   signal?: AbortSignal,
 ): Promise<Check[]> {
@@ -98,26 +99,27 @@ export function diskCheck(dir: string, used: number, freeBytes: number): Check {
   }
 }
 
-async function checkTarget(client: ProtonClient, target: Target, signal?: AbortSignal): Promise<Check[]> {
+async function checkTarget(
+  client: ProtonClient,
+  target: NamedTarget,
+  signal?: AbortSignal,
+): Promise<Check[]> {
   const checks: Check[] = []
   const before = Date.now()
   try {
-    const [row] = await client.rows<{ version: string; ms: string }>(
-      'SELECT version() AS version, to_string(to_unix_timestamp64_milli(now64(3))) AS ms',
+    const [row] = await client.rows<{ ms: string }>(
+      'SELECT to_string(to_unix_timestamp64_milli(now64(3))) AS ms',
       { signal, timeoutMs: 5_000 },
     )
-    checks.push({
-      id: 'target',
-      status: 'ok',
-      message: `The ${target.edition} target answers at ${target.url}.`,
-    })
-    checks.push(checkVersion(target.edition, row?.version ?? ''))
-    checks.push(clockCheck(Number(row?.ms), before, Date.now()))
+    const after = Date.now()
+    checks.push({ id: 'target', status: 'ok', message: `The target answers at ${target.url}.` })
+    checks.push(checkVersion(target.edition, await askServer(client, signal)))
+    checks.push(clockCheck(Number(row?.ms), before, after))
   } catch (error) {
     checks.push({
       id: 'target',
       status: 'fail',
-      message: `The ${target.edition} target at ${target.url} does not answer: ${error instanceof Error ? error.message : error}`,
+      message: `The target at ${target.url} does not answer: ${error instanceof Error ? error.message : error}`,
       suggestion:
         target.edition === 'embedded'
           ? 'Start it with `tpctl up`.'
@@ -136,23 +138,23 @@ async function checkTarget(client: ProtonClient, target: Target, signal?: AbortS
   return checks
 }
 
-/** Whether the engine that answers is the one the project is compiled for. */
-export function checkVersion(edition: Target['edition'], version: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
-  const fits =
-    edition === 'oss-1.6'
-      ? major === 1 && minor >= 6
-      : edition === 'oss-3'
-        ? major >= 3
-        : edition === 'enterprise'
-          ? major > 2 || (major === 2 && minor >= 8)
-          : true
-  return {
-    id: 'version',
-    status: fits ? 'ok' : 'warn',
-    message: `The engine is version ${version || 'unknown'}${fits ? '' : `, which is not what '${edition}' is compiled for`}.`,
-    ...(fits ? {} : { suggestion: 'Choose the target whose edition fits the engine.' }),
+/** What the server is, and whether that is what the project is compiled for. */
+export function checkVersion(edition: NamedTarget['edition'], server: Server): Check {
+  const id = 'version'
+  const { version } = server
+  if (edition === 'auto') {
+    if (server.edition)
+      return { id, status: 'ok', message: `The server is ${server.edition}, version ${version}.` }
+    return {
+      id,
+      status: 'fail',
+      message: `The server (version ${version || 'unknown'}) does not tell its edition.`,
+      suggestion: 'Set `edition` of the target in tpctl.config.ts.',
+    }
   }
+  const found = contradiction(edition, server)
+  if (!found) return { id, status: 'ok', message: `The server is ${edition}, version ${version}.` }
+  return { id, status: found === 'certain' ? 'fail' : 'warn', ...mismatch(edition, server) }
 }
 
 /** The engine's time must lie between asking and answering, give or take. All in milliseconds since 1970. */
@@ -169,18 +171,19 @@ export function clockCheck(engine: number, asked: number, answered: number): Che
   }
 }
 
-async function checkBroker(target: Target, topics: readonly TopicConfig[]): Promise<Check[]> {
+async function checkBroker(target: NamedTarget, topics: readonly TopicConfig[]): Promise<Check[]> {
   let existing: Set<string>
   try {
-    existing = new Set(await listTopics(target.brokers))
+    existing = new Set(await listTopics(target))
   } catch (error) {
-    const detail = error instanceof UserError ? error.message : String(error)
+    const { code, message, suggestion } = error as UserError
+    const known = error instanceof UserError && code !== 'BROKER_UNREACHABLE'
     return [
       {
         id: 'broker',
         status: 'fail',
-        message: detail,
-        suggestion: 'Start the broker, or correct `brokers`.',
+        message: error instanceof UserError ? message : String(error),
+        suggestion: known && suggestion ? suggestion : 'Start the broker, or correct `brokers`.',
       },
     ]
   }

@@ -5,6 +5,7 @@ import type { UdfDefinition } from '../udfs/runtime/index.js'
 import type { TopicConfig, TpctlConfig } from './config.js'
 import { loadConfig } from './config_loader.js'
 import { neededVariable } from './directives.js'
+import { settled } from './edition.js'
 import { toldSecrets, withSecretCommands } from './environment.js'
 import { loadDefinitions, type RenderedFunction, renderFunctions } from './functions.js'
 import type { Secrets } from './model.js'
@@ -55,17 +56,18 @@ export interface LoadOptions {
 
 /**
  * Reads the project in `dir`: its config, SQL files and functions.
- * @throws UserError CONFIG_*, TARGET_UNKNOWN, VARIABLE_MISSING, UDF_*, SQL_FOLDER
+ * @throws UserError CONFIG_*, TARGET_UNKNOWN, TARGET_UNREACHABLE and EDITION_UNKNOWN where the edition is asked for,
+ *   VARIABLE_MISSING, UDF_*, SQL_FOLDER
  */
 export async function loadProject(dir: string, options: LoadOptions = {}): Promise<Project> {
   const { config, path: configPath } = await loadConfig(dir)
   const env = withSecretCommands(config, options.env ?? process.env)
   const root = dirname(configPath)
-  const target = resolveTarget(config, options.target, env, options.overrides)
+  const target = await settled(resolveTarget(config, options.target, env, options.overrides))
   const lookup = variableLookup(config, target, env, options.overrides?.variables ?? {})
   const commanded = (name: string) => Object.hasOwn(config.secretCommands, name)
   const secrets = config.secrets.filter((name) => !commanded(name)).map((name) => lookup(name) ?? '')
-  if (target.password) secrets.push(target.password)
+  for (const password of [target.password, target.kafka?.password]) if (password) secrets.push(password)
 
   const { files, leftOut } = await readFiles(root, config.sql, lookup)
   const topics = config.topics.map((topic) => ({

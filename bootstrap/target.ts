@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { UserError } from '../dialect/index.js'
 import { ProtonClient, type ProtonClientOptions } from '../driver/index.js'
-import type { Edition, TargetConfig, TpctlConfig } from './config.js'
+import type { Edition, KafkaConfig, TargetConfig, TpctlConfig } from './config.js'
 import { withSecretCommands } from './environment.js'
 import { nearestName } from './graph.js'
 
@@ -20,6 +20,10 @@ export interface Target {
   logins: Partial<Record<LoginRole, { username: string; password: string }>>
   /** Brokers as this machine reaches them. */
   brokers: string
+  /** Whether somebody named them: otherwise those of the embedded engine are meant, wherever it runs. */
+  brokersNamed: boolean
+  /** How they are spoken to, with the password; absent: in plain text. */
+  kafka?: KafkaConfig & { password?: string }
   /** Brokers as the engine reaches them. */
   engineBrokers: string
   gatewayUrl: string
@@ -28,13 +32,19 @@ export interface Target {
   tls?: TargetConfig['tls']
 }
 
+/** A target as it is configured: what it is may be for its server to say. */
+export type NamedTarget = Omit<Target, 'edition'> & { edition: TargetConfig['edition'] }
+
 /** What flags and callers set over the config: ports chosen at run time, for example. */
 export type TargetOverrides = Partial<
   Pick<
     Target,
     'url' | 'streamUrl' | 'database' | 'username' | 'password' | 'brokers' | 'gatewayUrl' | 'edition'
   >
->
+> & {
+  /** `null`: in plain text, whatever the config says. */
+  kafka?: Target['kafka'] | null
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -49,7 +59,7 @@ export function resolveTarget(
   name: string | undefined,
   given: Environment,
   overrides: TargetOverrides = {},
-): Target {
+): NamedTarget {
   const env = withSecretCommands(config, given)
   const chosen = name ?? (env.TPCTL_TARGET || config.target)
   const target = Object.hasOwn(config.targets, chosen) ? config.targets[chosen] : undefined
@@ -60,7 +70,8 @@ export function resolveTarget(
       suggestion: nearest ? `Did you mean '${nearest}'?` : 'Add it under `targets` in tpctl.config.ts.',
     })
   }
-  const brokers = overrides.brokers ?? (env.TPCTL_BROKERS || target.brokers)
+  const named = env.TPCTL_BROKERS || target.brokers
+  const brokers = overrides.brokers ?? named ?? DEFAULT_BROKERS
   const moved = overrides.brokers ?? env.TPCTL_BROKERS
   return {
     name: chosen,
@@ -72,12 +83,25 @@ export function resolveTarget(
     password: overrides.password ?? env[target.passwordVariable],
     logins: loginsOf(target, env),
     brokers,
-    engineBrokers: target.engineBrokers ?? (moved || target.brokers),
+    brokersNamed: named !== undefined,
+    engineBrokers: target.engineBrokers ?? (moved || brokers),
     gatewayUrl: overrides.gatewayUrl ?? (env.TPCTL_GATEWAY_URL || target.gatewayUrl),
     variables: target.variables,
     tls: target.tls,
+    ...kafkaOf(target, env, overrides),
   }
 }
+
+function kafkaOf(
+  { kafka }: TargetConfig,
+  env: Environment,
+  overrides: TargetOverrides,
+): Pick<Target, 'kafka'> {
+  if (overrides.kafka !== undefined) return overrides.kafka ? { kafka: overrides.kafka } : {}
+  return kafka ? { kafka: { ...kafka, password: env[kafka.passwordVariable] } } : {}
+}
+
+const DEFAULT_BROKERS = '127.0.0.1:9092'
 
 function loginsOf(target: TargetConfig, env: Environment): Target['logins'] {
   const logins: Target['logins'] = {}
@@ -90,7 +114,7 @@ function loginsOf(target: TargetConfig, env: Environment): Target['logins'] {
 }
 
 /** A client for the target, as the user that a role has of its own if there is one. Close it when done. */
-export function connect(given: Target, role?: LoginRole): ProtonClient {
+export function connect(given: NamedTarget, role?: LoginRole): ProtonClient {
   const target = { ...given, ...(role ? given.logins[role] : {}) }
   return new ProtonClient({
     url: target.url,
@@ -111,13 +135,14 @@ function tlsOf({ ca, cert, key, insecure }: NonNullable<Target['tls']>): ProtonC
   }
 }
 
-function certificate(path: string): string {
+/** @throws UserError TLS_FILE */
+export function certificate(path: string, setting = 'tls'): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new UserError('TLS_FILE', `${path} cannot be read.`, {
       detail: cause instanceof Error ? cause.message : undefined,
-      suggestion: 'Correct `tls` of the target in tpctl.config.ts.',
+      suggestion: `Correct \`${setting}\` of the target in tpctl.config.ts.`,
       cause,
     })
   }

@@ -1,12 +1,17 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { UserError } from '../dialect/index.js'
+import { brokerRefusal } from '../driver/broker_errors.js'
+import { clientOptions } from './brokers.js'
 import type { TopicConfig } from './config.js'
+import type { NamedTarget } from './target.js'
+
+type Brokers = Pick<NamedTarget, 'brokers' | 'kafka'>
 
 /** A connection that gives up soon: whoever asks is waiting at a terminal. */
-function kafkaAt(brokers: string): Kafka {
+function kafkaAt(target: Brokers): Kafka {
   return new Kafka({
     clientId: 'tpctl',
-    brokers: brokers.split(',').map((broker) => broker.trim()),
+    ...clientOptions(target),
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     retry: { retries: 2, initialRetryTime: 200 },
@@ -15,17 +20,23 @@ function kafkaAt(brokers: string): Kafka {
 }
 
 async function withAdmin<T>(
-  brokers: string,
+  target: Brokers,
   use: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
 ): Promise<T> {
-  const admin = kafkaAt(brokers).admin()
+  const { brokers } = target
+  const admin = kafkaAt(target).admin()
   try {
     await admin.connect()
     return await use(admin)
   } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause)
+    const refusal = brokerRefusal(cause, brokers)
+    if (refusal)
+      throw new UserError(refusal.code, refusal.message, { detail, suggestion: refusal.suggestion, cause })
     throw new UserError('BROKER_UNREACHABLE', `No Kafka broker answers at ${brokers}.`, {
-      detail: cause instanceof Error ? cause.message : String(cause),
-      suggestion: 'Start the broker (`tpctl up` brings one along), or correct `brokers` in tpctl.config.ts.',
+      detail,
+      suggestion:
+        'Start the broker (`tpctl up` brings one along), or correct `brokers` in tpctl.config.ts; where it asks for TLS or a login, set `kafka`.',
       cause,
     })
   } finally {
@@ -33,19 +44,19 @@ async function withAdmin<T>(
   }
 }
 
-/** Names of all topics. @throws UserError BROKER_UNREACHABLE */
-export async function listTopics(brokers: string): Promise<string[]> {
-  return withAdmin(brokers, (admin) => admin.listTopics())
+/** Names of all topics. @throws UserError BROKER_*, TLS_FILE */
+export async function listTopics(target: Brokers): Promise<string[]> {
+  return withAdmin(target, (admin) => admin.listTopics())
 }
 
 /**
  * Creates the topics that are missing; existing ones stay as they are.
  * @returns the names of those created
- * @throws UserError BROKER_UNREACHABLE
+ * @throws UserError BROKER_*, TLS_FILE
  */
-export async function ensureTopics(brokers: string, topics: readonly TopicConfig[]): Promise<string[]> {
+export async function ensureTopics(target: Brokers, topics: readonly TopicConfig[]): Promise<string[]> {
   if (topics.length === 0) return []
-  return withAdmin(brokers, async (admin) => {
+  return withAdmin(target, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.filter((topic) => !existing.has(topic.name))
     if (missing.length > 0)

@@ -1,5 +1,6 @@
 import { compile } from '../bootstrap/compile.js'
 import { withCosts } from '../bootstrap/costs.js'
+import { checkEdition } from '../bootstrap/edition.js'
 import { readLive } from '../bootstrap/live.js'
 import type { Deployment, Live, Plan } from '../bootstrap/model.js'
 import { planDeployment } from '../bootstrap/plan.js'
@@ -38,6 +39,8 @@ export async function withPlan<T>(
   try {
     const compiled = compile(project)
     noteLeftOut(context, project)
+    const warning = await checkEdition(project.target, client, context.signal)
+    if (warning !== undefined) context.output.note(`warning: ${warning}`)
     await options.prepare?.(project, compiled)
     const planned = async (): Promise<Planned> => {
       const live = await readLive(client, compiled.objects, context.signal)

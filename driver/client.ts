@@ -213,7 +213,13 @@ export class ProtonClient {
 
   /** `{build: {version, edition, …}, server: {…}}` of the running server. */
   async info(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Record<string, unknown>> {
-    return this.#json(this.#get('/proton/info', options))
+    try {
+      return await this.#json(this.#get('/proton/info', options))
+    } catch (error) {
+      // Timeplus Enterprise may answer by its own name only.
+      if (!(error instanceof ProtonError) || error.httpStatus !== 404) throw error
+      return this.#json(this.#get('/timeplusd/info', options))
+    }
   }
 
   /** A user's function as the REST API tells it: arguments, return type, source or URL. */

@@ -1,7 +1,8 @@
 /**
  * The engine as a process of its own: `node daemon.js <config.json>`.
- * Config: `{"dir", "ports": {"http", "stream", "metrics", "kafka"}, "host"?, "readyFile"?}`; the file's path may
- * also come in TPCTL_ENGINE_CONFIG. Once everything answers, `readyFile` (default `<dir>/engine.json`) holds pid,
+ * Config: `{"dir", "ports": {"http", "stream", "metrics", "kafka"}, "host"?, "readyFile"?, "kafka"?}`; the file's path
+ * may also come in TPCTL_ENGINE_CONFIG. `kafka` says how the broker is spoken to: `{"cert", "key", "ca"?}`, files for
+ * TLS, and `"username"`, whose password is in TPCTL_ENGINE_KAFKA_PASSWORD. Once everything answers, `readyFile` (default `<dir>/engine.json`) holds pid,
  * URLs and ports; it is removed when the process ends in order.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,6 +18,14 @@ const Config = z.object({
   ports: z.object({ http: port, stream: port, metrics: port, kafka: port }),
   host: z.string().optional(),
   readyFile: z.string().optional(),
+  kafka: z
+    .object({
+      cert: z.string().optional(),
+      key: z.string().optional(),
+      ca: z.string().optional(),
+      username: z.string().optional(),
+    })
+    .optional(),
 })
 
 /** What waits to be written while the disk is full; the rest is dropped. */
@@ -40,6 +49,30 @@ function readConfig() {
   return parsed.data
 }
 
+function kafkaOptions({ cert, key, ca, username }: NonNullable<z.output<typeof Config>['kafka']>) {
+  const password = process.env.TPCTL_ENGINE_KAFKA_PASSWORD
+  delete process.env.TPCTL_ENGINE_KAFKA_PASSWORD
+  if (username !== undefined && !password)
+    throw new UserError('BROKER_PASSWORD', `The password of ${username} is missing`, {
+      suggestion: 'Set TPCTL_ENGINE_KAFKA_PASSWORD',
+    })
+  return {
+    ...(cert && key ? { tls: { cert: pem(cert), key: pem(key), ...(ca ? { ca: pem(ca) } : {}) } } : {}),
+    ...(username !== undefined && password ? { users: { [username]: password } } : {}),
+  }
+}
+
+function pem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UserError('TLS_FILE', `${path} cannot be read`, {
+      suggestion: 'Correct `kafka.broker` of the target',
+      cause,
+    })
+  }
+}
+
 /** Appears at once and whole. */
 function announce(file: string, engine: Engine): void {
   const { url, streamUrl, metricsUrl, brokers, ports } = engine
@@ -61,6 +94,7 @@ async function main(): Promise<void> {
     dir: config.dir,
     ports: config.ports,
     host: config.host,
+    ...(config.kafka ? { kafka: kafkaOptions(config.kafka) } : {}),
     log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
   })
   announce(readyFile, engine)

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../dialect/user_error.js'
 import { AccessControl } from './access/control.js'
 import { Guard } from './access/guard.js'
-import { type Broker, startBroker } from './broker/index.js'
+import { type Broker, type BrokerOptions, startBroker } from './broker/index.js'
 import { StoredCatalog } from './catalog/catalog.js'
 import { openFormatSchemas } from './catalog/format_schemas.js'
 import { openNamedCollections, withCollection } from './catalog/named_collections.js'
@@ -67,6 +67,8 @@ export interface EngineOptions {
   ports: EnginePorts
   /** Default 127.0.0.1. */
   host?: string
+  /** How the broker is spoken to: by default in plain text, by anybody on this machine. */
+  kafka?: Pick<BrokerOptions, 'tls' | 'users'>
   log?: EngineLog
   /** How long one block of a user-defined function may take. Default 10 000 ms. */
   udfTimeLimitMs?: number
@@ -182,7 +184,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   if (orphans > 0) log.info(`dropped ${orphans} tables that an unfinished process left`)
   await store.open(streams)
 
-  const broker = await startKafka(dir, host, options.ports.kafka, log)
+  const broker = await startKafka(options, host, log)
   closers.add(() => broker.close())
 
   const collections = await openNamedCollections(chdb)
@@ -318,11 +320,12 @@ async function endQueries(queries: QueryRegistry): Promise<void> {
   while (queries.list().length > 0 && Date.now() < deadline) await sleep(10)
 }
 
-async function startKafka(dir: string, host: string, port: number, log: EngineLog): Promise<Broker> {
+async function startKafka(options: EngineOptions, host: string, log: EngineLog): Promise<Broker> {
   return startBroker({
-    dir: join(dir, 'kafka'),
+    ...options.kafka,
+    dir: join(options.dir, 'kafka'),
     host,
-    port,
+    port: options.ports.kafka,
     log: {
       debug() {},
       info: (text: string) => log.info(`broker: ${text}`),

@@ -1,5 +1,6 @@
 import { Kafka, type KafkaConfig, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import { UserError } from '../dialect/user_error.js'
+import { brokerRefusal } from '../driver/broker_errors.js'
 import { type ProtonClient, quoteString } from '../driver/index.js'
 import { type OffsetRange, readRanges } from './topic_ranges.js'
 
@@ -145,12 +146,14 @@ export async function replayToTopic(
     }
   } catch (cause) {
     if (!(cause instanceof Error) || !cause.name.startsWith('Kafka')) throw cause
+    const brokers = String(kafka.brokers)
+    const refusal = brokerRefusal(cause, brokers)
     throw new UserError(
-      'BROKER_UNREACHABLE',
-      `The broker at ${String(kafka.brokers)} did not take the letters.`,
+      refusal?.code ?? 'BROKER_UNREACHABLE',
+      refusal?.message ?? `The broker at ${brokers} did not take the letters.`,
       {
         detail: `${cause.message}; ${result.replayed} were replayed, the others are where they were.`,
-        suggestion: 'Start the broker, and repeat the command.',
+        suggestion: refusal?.suggestion ?? 'Start the broker, and repeat the command.',
         cause,
       },
     )

@@ -21,7 +21,7 @@ export async function typedRelations(projectDir: string, signal: AbortSignal): P
   const bench = await openEmbeddedBench()
   const stubs = await startStubServer()
   try {
-    const tested = await new ProjectCache(projectDir, bench.edition, undefined).with({})
+    const tested = await new ProjectCache(projectDir, bench, undefined).with({})
     const { functions } = newStage(bench, stubs)
     const setting = { ...tested, bench, stubs, functions, file: projectDir, slot: '0', number: 1, signal }
     const site = new Site(setting, tested.deployment.objects)

@@ -20,8 +20,8 @@ export function registerApply(program: Command): void {
       await withPlan({ ...context, target: context.target ?? saved.target }, {}, async (planned) => {
         assertCurrent(saved, planned.document)
         showPlan(context.output, planned.plan, options)
-        const { brokers } = planned.project.target
-        const topics = planned.plan.empty ? [] : await ensureTopics(brokers, planned.deployment.topics)
+        const { target } = planned.project
+        const topics = planned.plan.empty ? [] : await ensureTopics(target, planned.deployment.topics)
         const summary = await carryOut(context, planned, options)
         context.output.result({ ...planned.document, topics, applied: summary !== undefined, summary })
       })

@@ -26,7 +26,7 @@ export function registerBootstrap(program: Command): void {
       const installed = await installTarget(context, options)
       const topics: string[] = []
       const prepare = async (project: Planned['project'], { topics: wanted }: Planned['deployment']) => {
-        topics.push(...(await ensureTopics(project.target.brokers, wanted)))
+        topics.push(...(await ensureTopics(project.target, wanted)))
         for (const topic of topics) output.line(`created topic ${topic}`)
       }
       await withPlan(context, { start: true, prepare }, async (found) => {

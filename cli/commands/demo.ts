@@ -53,7 +53,7 @@ async function runDemo(context: Context, started: number): Promise<void> {
   const { project, client } = await openProject(context)
   try {
     const deployment = compile(project)
-    await ensureTopics(project.target.brokers, deployment.topics)
+    await ensureTopics(project.target, deployment.topics)
     const live = await readLive(client, deployment.objects, signal)
     const plan = planDeployment(deployment, live)
     const bar = output.progress('deploying', plan.operations.length)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { clientOptions } from '../../bootstrap/brokers.js'
 import { UserError } from '../../dialect/user_error.js'
 import type { ProtonClient } from '../../driver/index.js'
 import {
@@ -77,7 +78,7 @@ export function registerDlq(program: Command): void {
         needsChoice(filter, options)
         const { replayed, kept } =
           options.into === undefined
-            ? await replayToTopic(client, filter, { brokers: target.brokers.split(',') })
+            ? await replayToTopic(client, filter, clientOptions(target))
             : await replayInto(client, filter, options.into)
         output.line(`${replayed} replayed, ${kept.length} kept`)
         for (const { letter, reason } of kept.slice(0, 10)) {

@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
+import { loadConfig } from '../../bootstrap/config_loader.js'
 import { type CheckStatus, doctor } from '../../bootstrap/doctor.js'
 import { loadProject } from '../../bootstrap/project.js'
-import { connect } from '../../bootstrap/target.js'
+import { connect, resolveTarget } from '../../bootstrap/target.js'
 import { action } from '../context.js'
-import { DEFAULT_PORTS, running } from '../embedded/lifecycle.js'
+import { DEFAULT_PORTS } from '../embedded/lifecycle.js'
 import { EXIT } from '../exit.js'
 import type { Style } from '../output.js'
+import { runningAddresses } from '../target.js'
 
 const STYLE: Record<CheckStatus, Style> = { ok: 'green', warn: 'yellow', fail: 'red' }
 
@@ -16,25 +18,17 @@ export function registerDoctor(program: Command): void {
     .action(
       action<object, []>(async (context) => {
         const { output, projectDir, stateDir, signal } = context
-        const { engine, gateway } = running(stateDir)
-        const overrides = engine
-          ? {
-              url: engine.url,
-              streamUrl: engine.streamUrl,
-              brokers: engine.brokers,
-              gatewayUrl: gateway?.url,
-            }
-          : {}
-        const plain = await loadProject(projectDir, { target: context.target })
-        const project =
-          plain.target.edition === 'embedded' && engine
-            ? await loadProject(projectDir, { target: context.target, overrides })
-            : plain
-        const client = connect(project.target)
+        const { config } = await loadConfig(projectDir)
+        const plain = resolveTarget(config, context.target, process.env)
+        const target = resolveTarget(config, context.target, process.env, runningAddresses(stateDir, plain))
+        // The edition changes nothing of what is looked at here, and a server that is away cannot tell it.
+        const edition = target.edition === 'auto' ? 'oss-3' : target.edition
+        const project = await loadProject(projectDir, { target: context.target, overrides: { edition } })
+        const client = connect(target)
         try {
           const checks = await doctor({
             config: project.config,
-            target: project.target,
+            target,
             topics: project.topics,
             env: process.env,
             client,

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { clientOptions } from '../../bootstrap/brokers.js'
 import { loadProject } from '../../bootstrap/project.js'
 import { type FeedTrendingSummary, feedTrending, type TrendingSourceName } from '../../scripts/index.js'
 import { action } from '../context.js'
@@ -45,6 +46,7 @@ export function registerFeedTrending(program: Command): void {
       const { output, signal } = context
       const { target, client } = await openTarget(context, { start: true })
       await client.close()
+      const { brokers, ...security } = clientOptions(target)
       const project = await loadProject(context.projectDir, { target: context.target })
       const topic = options.topic ?? project.topics[0]?.name ?? 'trending_5m'
       const partitions = project.topics.find(({ name }) => name === topic)?.partitions
@@ -61,7 +63,8 @@ export function registerFeedTrending(program: Command): void {
           interval: options.interval,
           topic,
           partitions,
-          brokers: target.brokers.split(','),
+          brokers,
+          security,
           rejectsFile: resolve(join(stateFiles(context.stateDir).rejects, 'trending.ndjson')),
           signal,
           progress: (progress) => {

@@ -4,9 +4,9 @@ import { type Check, type CheckStatus, checkReach } from '../../bootstrap/doctor
 import { connect, resolveTarget } from '../../bootstrap/target.js'
 import { chooseTarget, forgetTarget } from '../chosen_target.js'
 import { action } from '../context.js'
-import { running } from '../embedded/lifecycle.js'
 import { EXIT } from '../exit.js'
 import type { Style } from '../output.js'
+import { runningAddresses } from '../target.js'
 
 const STYLE: Record<CheckStatus, Style> = { ok: 'green', warn: 'yellow', fail: 'red' }
 
@@ -84,15 +84,7 @@ function registerCheck(group: Command): void {
         const checked: { target: string; checks: Check[] }[] = []
         for (const name of names.length > 0 ? names : [context.target]) {
           const plain = resolveTarget(config, name, process.env)
-          const { engine } = running(stateDir)
-          const here = plain.edition === 'embedded' && engine && !process.env.TPCTL_URL
-          const target = here
-            ? resolveTarget(config, name, process.env, {
-                url: engine.url,
-                streamUrl: engine.streamUrl,
-                brokers: engine.brokers,
-              })
-            : plain
+          const target = resolveTarget(config, name, process.env, runningAddresses(stateDir, plain))
           const client = connect(target)
           try {
             const checks = await checkReach(target, client, signal)

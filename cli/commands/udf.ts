@@ -7,8 +7,8 @@ import { UserError } from '../../dialect/user_error.js'
 import { driverStore, memoryCache, startGateway, streamCache } from '../../udfs/runtime/gateway/index.js'
 import { DEFAULT_AUTH_HEADER, type RemoteFunction } from '../../udfs/runtime/index.js'
 import { action, type Context } from '../context.js'
-import { running } from '../embedded/lifecycle.js'
 import { parseCount, parsePort } from '../options.js'
+import { runningAddresses } from '../target.js'
 
 export function registerUdf(program: Command): void {
   const udf = program.command('udf').description("the project's functions")
@@ -134,11 +134,8 @@ function registerServe(udf: Command): void {
 
 /** The gateway keeps its cache in the engine that runs here, if one does. */
 async function servedProject(context: Context): Promise<Project> {
-  const { engine } = running(context.stateDir)
   const plain = await loadProject(context.projectDir, { target: context.target })
-  if (plain.target.edition !== 'embedded' || !engine) return plain
-  return loadProject(context.projectDir, {
-    target: context.target,
-    overrides: { url: engine.url, streamUrl: engine.streamUrl, brokers: engine.brokers },
-  })
+  const overrides = runningAddresses(context.stateDir, plain.target)
+  if (overrides.url === undefined) return plain
+  return loadProject(context.projectDir, { target: context.target, overrides })
 }

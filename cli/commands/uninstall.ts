@@ -18,7 +18,7 @@ export function registerUninstall(program: Command): void {
         if (!removed) output.line(`Nothing is installed for ${target.name}.`)
         else {
           const data = removed.purged ? 'Its data is deleted.' : 'Its data stays for the next --install.'
-          output.line(`${target.edition} ${removed.version} is removed. ${data}`)
+          output.line(`${removed.edition} ${removed.version} is removed. ${data}`)
         }
         output.result({ removed: removed !== undefined, ...removed })
       }),

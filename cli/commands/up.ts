@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { action } from '../context.js'
 import { bringUp, DEFAULT_PORTS, stateFiles } from '../embedded/lifecycle.js'
+import { brokerToStart } from '../embedded/own_broker.js'
 import { type PortOptions, portOption, portsOf } from '../options.js'
 
 export function registerUp(program: Command): void {
@@ -13,11 +14,12 @@ export function registerUp(program: Command): void {
   portOption(command, 'metrics', DEFAULT_PORTS.metrics, 'Prometheus metrics')
   portOption(command, 'gateway', DEFAULT_PORTS.gateway, 'UDF gateway')
   command.action(
-    action<PortOptions, []>(async ({ output, projectDir, stateDir }, options) => {
+    action<PortOptions, []>(async ({ output, projectDir, stateDir, target }, options) => {
       const { engine, gateway, started } = await bringUp({
         projectDir,
         stateDir,
         ports: portsOf(options),
+        broker: await brokerToStart(projectDir, target),
         onStep: (text) => output.note(text),
       })
       output.line(started ? 'The embedded engine is up.' : 'The embedded engine was up already.')

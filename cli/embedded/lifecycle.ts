@@ -12,6 +12,7 @@ import {
   startDaemon,
   stopDaemon,
 } from './daemon_process.js'
+import type { OwnBroker } from './own_broker.js'
 
 /** What the engine's process announces. */
 export interface EngineReady {
@@ -90,6 +91,8 @@ export interface UpOptions {
   projectDir: string
   stateDir: string
   ports: Ports
+  /** How the broker is spoken to; absent: in plain text, by anybody. */
+  broker?: OwnBroker
   onStep?: (text: string) => void
 }
 
@@ -137,7 +140,11 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
     const { gateway: _, ...ports } = settled
     await writeFile(
       files.engineConfig,
-      JSON.stringify({ dir: files.engineDir, ports, readyFile: files.engine.ready }, null, 2),
+      JSON.stringify(
+        { dir: files.engineDir, ports, readyFile: files.engine.ready, kafka: options.broker?.config },
+        null,
+        2,
+      ),
     )
     engine = await startDaemon<EngineReady>(
       'embedded engine',
@@ -145,7 +152,7 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
       compiled('engine/daemon.js'),
       [files.engineConfig],
       // Each session of the store may hold a thread; Node reads this once, before its first line of code runs.
-      { UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '32' },
+      { UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '32', ...options.broker?.env },
     )
   }
   if (!gateway) {

@@ -36,7 +36,7 @@ export async function installTarget(context: Context, flags: InstallFlags): Prom
     onStep: (text) => output.note(text),
     progress: (label, total) => output.progress(label, total),
   })
-  const name = `${target.edition} ${installed.version}`
+  const name = `${installed.edition} ${installed.version}`
   const told = { installed: 'is installed and up', started: 'is up again', present: 'is up' }
   output.line(`${name} ${told[installed.outcome]} at ${target.url}`)
   if (installed.user === 'made') output.line(`user ${target.username} made`)

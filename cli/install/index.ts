@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import type { Target } from '../../bootstrap/target.js'
+import type { NamedTarget } from '../../bootstrap/target.js'
 import { UserError } from '../../dialect/user_error.js'
 import { isAlive } from '../embedded/daemon_process.js'
 import type { Progress } from '../output.js'
@@ -36,8 +36,10 @@ export interface Installed extends InstallRecord {
  * Every step that was done before is left out, so that the same call again changes nothing.
  * @throws UserError INSTALL_*, PORT_IN_USE, PASSWORD_MISSING, UPSTREAM_UNREACHABLE
  */
-export async function install(target: Target, options: InstallOptions): Promise<Installed> {
-  const edition = installable(target)
+export async function install(named: NamedTarget, options: InstallOptions): Promise<Installed> {
+  isHere(named)
+  const edition = installable(named)
+  const target = { ...named, edition }
   if (options.sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(options.sha256)) {
     throw new UserError('INSTALL_CHECKSUM', '--sha256 takes 64 hexadecimal digits.', {
       suggestion: 'sha256sum FILE prints them.',
@@ -101,11 +103,11 @@ export async function install(target: Target, options: InstallOptions): Promise<
 
 /** Stops and removes what `install` put here; the server's data only with `purge`. Undefined where nothing is installed. */
 export async function uninstall(
-  target: Target,
+  target: NamedTarget,
   stateDir: string,
   purge: boolean,
-): Promise<{ version: string; stopped: boolean; purged: boolean } | undefined> {
-  installable(target)
+): Promise<{ edition: string; version: string; stopped: boolean; purged: boolean } | undefined> {
+  isHere(target)
   const files = installFiles(stateDir, target.name)
   const record = readRecord(files)
   if (!record) {
@@ -117,15 +119,23 @@ export async function uninstall(
   // Timeplus Enterprise keeps its data beside its programs.
   if (record.edition !== 'enterprise') await rm(files.program, { recursive: true, force: true })
   if (purge) await rm(files.folder, { recursive: true, force: true })
-  return { version: record.version, stopped, purged: purge }
+  return { edition: record.edition, version: record.version, stopped, purged: purge }
 }
 
 function runs(record: InstallRecord): boolean {
   return record.edition === 'enterprise' || (record.pid !== undefined && isAlive(record.pid))
 }
 
+/** What there is to install. @throws UserError INSTALL_EDITION */
+function installable({ name, edition }: NamedTarget): InstallableEdition {
+  if (edition !== 'auto' && edition !== 'embedded') return edition
+  throw new UserError('INSTALL_EDITION', `What to install for ${name} is not said.`, {
+    suggestion: `Set \`edition\` of the target '${name}' in tpctl.config.ts: a server that is not there cannot be asked.`,
+  })
+}
+
 /** @throws UserError INSTALL_NOT_NEEDED, INSTALL_ELSEWHERE */
-function installable(target: Target): InstallableEdition {
+function isHere(target: NamedTarget): void {
   if (target.edition === 'embedded') {
     throw new UserError('INSTALL_NOT_NEEDED', 'The embedded engine comes with tpctl.', {
       suggestion: 'npx tpctl bootstrap starts it. Name another target with --target to install a server.',
@@ -134,7 +144,7 @@ function installable(target: Target): InstallableEdition {
   const { hostname } = new URL(target.url)
   const host = hostname.replace(/^\[|\]$/g, '')
   const here = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-  if (here) return target.edition
+  if (here) return
   throw new UserError('INSTALL_ELSEWHERE', `Target ${target.name} is on ${hostname}, not on this machine.`, {
     suggestion: 'Run the command there, or leave out --install to deploy to what runs there.',
   })

@@ -1,4 +1,5 @@
 import type { CompiledObject } from '../../bootstrap/model.js'
+import type { Target } from '../../bootstrap/target.js'
 import type { Edition } from '../../dialect/index.js'
 import type { ProtonClient } from '../../driver/index.js'
 import type { TestCase, TestFile } from './format.js'
@@ -18,6 +19,8 @@ export interface Bench {
   readonly brokers: string
   /** They are the development ones, without TLS and users. */
   readonly plainBrokers: boolean
+  /** How the others are spoken to, where the target says so. */
+  readonly kafka?: Target['kafka']
   /** Functions have no database. Which ones get names of their own: remote ones, whose answers differ, or all. */
   readonly ownFunctions: 'remote' | 'all'
   /** How many tests may run at once. */

@@ -1,7 +1,7 @@
 import { compile } from '../../bootstrap/compile.js'
 import type { Deployment } from '../../bootstrap/model.js'
 import { loadProject, type Project } from '../../bootstrap/project.js'
-import type { Edition } from '../../dialect/index.js'
+import type { Bench } from './bench.js'
 
 export interface TestedProject {
   project: Project
@@ -17,7 +17,7 @@ export class ProjectCache {
 
   constructor(
     readonly dir: string,
-    readonly edition: Edition,
+    readonly bench: Pick<Bench, 'edition' | 'kafka'>,
     /** Name of the target whose variables count. */
     readonly target: string | undefined,
   ) {}
@@ -36,7 +36,8 @@ export class ProjectCache {
       env: {},
       target: this.target,
       overrides: {
-        edition: this.edition,
+        edition: this.bench.edition,
+        kafka: this.bench.kafka ?? null,
         variables: Object.fromEntries(
           Object.entries(variables).map(([name, value]) => [name, String(value)]),
         ),

@@ -69,7 +69,7 @@ export async function runTests(stage: TestStage, options: RunOptions): Promise<T
         suggestion: 'Tests are in tests/**/*.test.yaml; --filter takes a part of their file or name.',
       },
     )
-  const projects = new ProjectCache(options.projectDir, stage.bench.edition, options.target)
+  const projects = new ProjectCache(options.projectDir, stage.bench, options.target)
   const told = new InOrder(options.onResult)
   const work = async (slot: string): Promise<void> => {
     for (let job = waiting.shift(); job; job = waiting.shift()) {

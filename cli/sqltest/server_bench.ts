@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
+import { clientOptions } from '../../bootstrap/brokers.js'
 import { connect, type Target } from '../../bootstrap/target.js'
 import { UserError } from '../../dialect/index.js'
 import { type ProtonClient, quoteName, quoteString } from '../../driver/index.js'
@@ -27,7 +28,7 @@ export async function openServerBench(target: Target): Promise<Bench> {
   const quietMs = embedded ? EMBEDDED_QUIET_MS : QUIET_MS
   const kafka = new Kafka({
     clientId: 'tpctl-test',
-    brokers: target.brokers.split(',').map((broker) => broker.trim()),
+    ...clientOptions(target),
     logLevel: logLevel.NOTHING,
     retry: { retries: 2 },
   })
@@ -55,7 +56,8 @@ export async function openServerBench(target: Target): Promise<Bench> {
     edition: target.edition,
     client,
     brokers: target.engineBrokers,
-    plainBrokers: embedded,
+    plainBrokers: embedded && !target.kafka,
+    kafka: target.kafka,
     ownFunctions: 'all',
     slots: 2,
     prefix,

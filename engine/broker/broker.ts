@@ -16,7 +16,8 @@ import {
   readBatchHeader,
   readRecords,
 } from './protocol/record_batch.js'
-import { BrokerServer } from './server.js'
+import type { Users } from './security/sasl.js'
+import { BrokerServer, type BrokerTls } from './server.js'
 import { replaceFile } from './storage/files.js'
 import { lockBroker } from './storage/lock.js'
 import { ProducerIds } from './storage/producer_ids.js'
@@ -47,6 +48,10 @@ export interface BrokerOptions {
   maxFrameBytes?: number
   /** Topic configuration for topics that do not set it: `{ 'retention.ms': '3600000' }`. */
   topicDefaults?: Readonly<Record<string, string>>
+  /** Speak TLS, as this certificate. */
+  tls?: BrokerTls
+  /** Who may log in, by SASL with PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; absent: nobody has to. */
+  users?: Users
   log?: BrokerLog
 }
 
@@ -149,7 +154,8 @@ function openParts(options: BrokerOptions): Parts {
     log,
   }
   const routes = routesOf(context)
-  const server = new BrokerServer({ host, port, advertisedHost, maxFrameBytes, routes, log })
+  const { tls, users } = options
+  const server = new BrokerServer({ host, port, advertisedHost, maxFrameBytes, tls, users, routes, log })
   return { topics, offsets, context, server }
 }
 
@@ -182,7 +188,7 @@ class RunningBroker implements Broker {
     this.#fsync = options.fsync ?? 'interval'
     this.#log = options.log ?? SILENT
     this.#log.info(
-      `Kafka-protocol broker for development on ${this.brokers}: one node, no replication, no transactions, no authentication. ` +
+      `Kafka-protocol broker for development on ${this.brokers}: one node, no replication, no transactions, ${securityOf(options)}. ` +
         `Use Redpanda or Apache Kafka for anything else. Data in ${options.dir}, ${parts.topics.list().length} topic(s), fsync ${this.#fsync}.`,
     )
   }
@@ -251,6 +257,11 @@ class RunningBroker implements Broker {
     }
     return { records, nextOffset, endOffset: log.endOffset }
   }
+}
+
+function securityOf({ tls, users }: BrokerOptions): string {
+  const login = users ? `login as ${Object.keys(users).join(', ')}` : 'no authentication'
+  return tls ? `TLS, ${login}` : login
 }
 
 /** Batches of a size that consumers with default limits take in one fetch; a large record gets its own. */

@@ -1,14 +1,26 @@
 import { once, setMaxListeners } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { BrokerError } from './errors.js'
 import type { BrokerLog, Route } from './handlers/context.js'
 import { apiVersionsAnswer } from './handlers/routes.js'
-import { apiVersions } from './protocol/apis/cluster.js'
+import { apiVersions, saslAuthenticate, saslHandshake } from './protocol/apis/cluster.js'
 import { MalformedFrame, Reader, Writer } from './protocol/bytes.js'
 import { classicNullableString, taggedFields } from './protocol/codec.js'
 import { KafkaCode } from './protocol/errors.js'
+import { Login } from './security/login.js'
+import type { Users } from './security/sasl.js'
 
 const MAX_CONNECTIONS = 1024
+/** What may be asked before a login. */
+const OPEN_APIS: ReadonlySet<number> = new Set([apiVersions.key, saslHandshake.key, saslAuthenticate.key])
+
+/** Certificates as PEM text. With `ca`, clients must show one that it signed. */
+export interface BrokerTls {
+  cert: string
+  key: string
+  ca?: string
+}
 
 export interface ServerOptions {
   host: string
@@ -18,6 +30,9 @@ export interface ServerOptions {
   advertisedHost?: string
   /** A request that says it is longer than this many bytes ends its connection. */
   maxFrameBytes: number
+  tls?: BrokerTls
+  /** Who may come in; absent: everybody. */
+  users?: Users
   routes: ReadonlyMap<number, Route>
   log: BrokerLog
 }
@@ -32,7 +47,10 @@ export class BrokerServer {
 
   constructor(options: ServerOptions) {
     this.#options = options
-    this.#server = createServer({ noDelay: true }, (socket) => void this.#serve(socket))
+    const serve = (socket: Socket) => void this.#serve(socket)
+    const { tls, log } = options
+    this.#server = tls ? createTlsServer(tlsOptions(tls), serve) : createServer({ noDelay: true }, serve)
+    this.#server.on('tlsClientError', (error: Error) => log.debug(`TLS: ${error.message}`))
     this.#server.maxConnections = MAX_CONNECTIONS
     // Each connection listens for the end.
     setMaxListeners(MAX_CONNECTIONS, this.#closing.signal)
@@ -60,6 +78,7 @@ export class BrokerServer {
   async #serve(socket: Socket): Promise<void> {
     const { log, maxFrameBytes } = this.#options
     const connection = new AbortController()
+    const login = new Login(this.#options.users)
     const end = () => connection.abort()
     const client = `${socket.remoteAddress}:${socket.remotePort}`
     this.#sockets.add(socket)
@@ -68,10 +87,16 @@ export class BrokerServer {
     this.#closing.signal.addEventListener('abort', end)
     try {
       for await (const frame of readFrames(socket, maxFrameBytes)) {
-        const answer = await this.#answer(frame, socket, connection.signal)
+        const answer = await this.#answer(frame, socket, login, connection.signal)
         if (connection.signal.aborted) break
         // Reading goes on when the client has taken its answer: a slow one holds back itself.
         if (answer && !writeFrame(socket, answer)) await drained(socket, connection.signal)
+        if (login.failed) {
+          log.warn(`connection of ${client} dropped: it could not log in`)
+          socket.end()
+          await once(socket, 'close', { signal: connection.signal })
+          break
+        }
       }
     } catch (error) {
       if (error instanceof MalformedFrame) log.warn(`connection of ${client} dropped: ${error.message}`)
@@ -83,7 +108,12 @@ export class BrokerServer {
     }
   }
 
-  async #answer(frame: Buffer, socket: Socket, signal: AbortSignal): Promise<Buffer[] | undefined> {
+  async #answer(
+    frame: Buffer,
+    socket: Socket,
+    login: Login,
+    signal: AbortSignal,
+  ): Promise<Buffer[] | undefined> {
     const header = new Reader(frame)
     const key = header.int16()
     const version = header.int16()
@@ -94,6 +124,7 @@ export class BrokerServer {
       if (key === apiVersions.key && version > route.max) return this.#tooNew(correlationId)
       throw new MalformedFrame(`${route.name} v${version} is not offered (${route.min} to ${route.max} are)`)
     }
+    if (!login.done && !OPEN_APIS.has(key)) throw new MalformedFrame(`${route.name} before a login`)
     const clientId = classicNullableString.read(header) ?? ''
     const flexible = version >= route.flexibleFrom
     const reader = new Reader(frame, version, flexible)
@@ -103,6 +134,7 @@ export class BrokerServer {
       version,
       clientId,
       clientHost: `/${socket.remoteAddress ?? ''}`,
+      login,
       advertised: { host: this.#advertisedHost(socket), port: this.#port },
       signal,
     }
@@ -137,6 +169,15 @@ export class BrokerServer {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
     await closed
+  }
+}
+
+function tlsOptions({ cert, key, ca }: BrokerTls): TlsOptions & { noDelay: boolean } {
+  return {
+    cert,
+    key,
+    noDelay: true,
+    ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
   }
 }
 

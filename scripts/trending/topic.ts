@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { UserError } from '../../dialect/user_error.js'
+import { brokerRefusal } from '../../driver/broker_errors.js'
 import { type OffsetRange, readRanges } from '../topic_ranges.js'
 import type { TrendingRecord } from './record.js'
 
@@ -151,7 +152,7 @@ export class TrendingTopic {
       try {
         return await work(attempt > 0)
       } catch (error) {
-        const refused = refusal(error)
+        const refused = refusal(error, this.#options.brokers.join(', '))
         if (refused) throw refused
         if (Date.now() >= deadline || this.#options.signal?.aborted) throw this.#unreachable(error)
         this.#options.onWait?.(`waiting for the broker: ${(error as Error).message}`)
@@ -195,16 +196,12 @@ function keyOfMessage(value: Buffer | null): string | undefined {
 }
 
 /** Failures that no patience helps against. */
-function refusal(error: unknown): UserError | undefined {
+function refusal(error: unknown, brokers: string): UserError | undefined {
   if (error instanceof UserError) return error
-  const { name, message: detail, type = '' } = error as Error & { type?: string }
-  if (/SASL|AUTHORIZATION/.test(`${type} ${name}`)) {
-    return new UserError('BROKER_DENIED', 'The broker refuses this feeder.', {
-      detail,
-      suggestion: 'Check the credentials and rights in the broker part of the configuration.',
-      cause: error,
-    })
-  }
+  const { message: detail, type = '' } = error as Error & { type?: string }
+  const told = brokerRefusal(error, brokers)
+  if (told)
+    return new UserError(told.code, told.message, { detail, suggestion: told.suggestion, cause: error })
   if (type === 'MESSAGE_TOO_LARGE' || type === 'INVALID_TOPIC_EXCEPTION') {
     return new UserError('BROKER_REFUSED', 'The broker does not take these messages.', {
       detail,

@@ -34,7 +34,7 @@ async function embedded(): Promise<Place> {
   const project = await loadProject(await projectFolder({}), { env: {}, overrides })
   const client = connect(project.target)
   await ensureTopics(
-    brokers,
+    engine,
     ['changes', 'changes2'].map((name) => ({ name, partitions: 1, replicationFactor: 1 })),
   )
   return {

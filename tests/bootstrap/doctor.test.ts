@@ -32,13 +32,20 @@ describe('doctor', () => {
   })
 
   it.each([
-    ['oss-1.6', '1.6.1', 'ok'],
-    ['oss-1.6', '3.0.3', 'warn'],
-    ['oss-3', '3.0.3', 'ok'],
-    ['enterprise', '2.8.2', 'ok'],
-    ['enterprise', '2.7.9', 'warn'],
-  ] as const)('%s against version %s: %s', (edition, version, status) => {
-    expect(checkVersion(edition, version).status).toBe(status)
+    ['oss-1.6', { version: '1.6.1', edition: 'oss-1.6' }, 'ok'],
+    ['oss-1.6', { version: '1.5.9', edition: 'oss-1.6' }, 'warn'],
+    ['oss-1.6', { version: '3.0.3', edition: 'oss-3' }, 'fail'],
+    ['oss-3', { version: '3.0.3' }, 'ok'],
+    ['oss-3', { version: '3.1.0', edition: 'enterprise' }, 'warn'],
+    ['enterprise', { version: '2.8.2', edition: 'enterprise' }, 'ok'],
+    ['enterprise', { version: '2.7.9', edition: 'enterprise' }, 'warn'],
+    ['embedded', { version: '1.6.1', edition: 'oss-1.6' }, 'fail'],
+    ['auto', { version: '1.6.1', edition: 'oss-1.6' }, 'ok'],
+    ['auto', { version: '3.1.0' }, 'fail'],
+  ] as const)('%s against %o: %s', (edition, server, status) => {
+    const check = checkVersion(edition, server)
+    expect(check.status).toBe(status)
+    expect(check.suggestion === undefined).toBe(status === 'ok')
   })
 
   it.each([

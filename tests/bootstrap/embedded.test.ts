@@ -152,7 +152,7 @@ describe('bootstrap on the embedded engine', () => {
     const { url, streamUrl, brokers } = engine
     const folder = fileURLToPath(new URL('../../examples/every-kind', import.meta.url))
     const project = await loadProject(folder, { env: {}, overrides: { url, streamUrl, brokers } })
-    await ensureTopics(brokers, project.topics)
+    await ensureTopics({ brokers }, project.topics)
     const deployment = compile(project)
     const plan = async () => planDeployment(deployment, await readLive(client, deployment.objects))
     await applyPlan(await plan(), client)
@@ -172,13 +172,13 @@ describe('bootstrap on the embedded engine', () => {
 
   it('makes topics that are missing, once', async () => {
     const topics = [{ name: 'made_here', partitions: 2, replicationFactor: 1 }]
-    expect(await ensureTopics(engine.brokers, topics)).toEqual(['made_here'])
-    expect(await ensureTopics(engine.brokers, topics)).toEqual([])
-    expect(await listTopics(engine.brokers)).toContain('made_here')
+    expect(await ensureTopics(engine, topics)).toEqual(['made_here'])
+    expect(await ensureTopics(engine, topics)).toEqual([])
+    expect(await listTopics(engine)).toContain('made_here')
   })
 
   it('no broker is an error that says so', async () => {
-    await expect(listTopics('127.0.0.1:1')).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
+    await expect(listTopics({ brokers: '127.0.0.1:1' })).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
   })
 
   it('renders a script whose statements can be sent one by one', async () => {

@@ -100,7 +100,7 @@ function project() {
 
 async function planned() {
   const loaded = await project()
-  await ensureTopics(loaded.target.brokers, loaded.topics)
+  await ensureTopics(loaded.target, loaded.topics)
   const deployment = compile(loaded)
   return { deployment, plan: planDeployment(deployment, await readLive(client, deployment.objects)) }
 }

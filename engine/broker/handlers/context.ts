@@ -2,6 +2,7 @@ import type { GroupCoordinator } from '../groups/coordinator.js'
 import type { Reader, Writer } from '../protocol/bytes.js'
 import type { Api } from '../protocol/codec.js'
 import { KafkaCode, KafkaError } from '../protocol/errors.js'
+import type { Login } from '../security/login.js'
 import type { ProducerIds } from '../storage/producer_ids.js'
 import type { TopicStore } from '../storage/topic_store.js'
 
@@ -34,6 +35,7 @@ export interface RequestContext {
   version: number
   clientId: string
   clientHost: string
+  login: Login
   /** Where this client is to reach the broker. */
   advertised: { host: string; port: number }
   /** Aborted when the connection or the broker closes. */

@@ -51,9 +51,10 @@ export function routesOf(broker: BrokerContext): ReadonlyMap<number, Route> {
     route(cluster.describeConfigs, (request) => handleDescribeConfigs(broker, request)),
     route(cluster.alterConfigs, (request) => handleAlterConfigs(broker, request)),
     route(cluster.incrementalAlterConfigs, (request) => handleIncrementalAlterConfigs(broker, request)),
-    route(cluster.saslHandshake, () => ({
-      errorCode: KafkaCode.UNSUPPORTED_SASL_MECHANISM,
-      mechanisms: [],
+    route(cluster.saslHandshake, ({ mechanism }, { login }) => login.handshake(mechanism)),
+    route(cluster.saslAuthenticate, ({ authBytes }, { login }) => ({
+      ...login.authenticate(authBytes),
+      sessionLifetimeMs: 0,
     })),
     route(cluster.apiVersions, () => apiVersionsAnswer(routes, KafkaCode.NONE)),
     route(groups.findCoordinator, (request, context) => handleFindCoordinator(request, context)),

@@ -51,6 +51,9 @@ const UNSUPPORTED = new Map([
 const REFUSED_PROPERTIES = /^(group\.|auto\.offset\.reset|enable\.auto)/
 /** Properties without which a connection would not be what its author asked for; the others are tunings. */
 const CONNECTION_PROPERTIES = /^(security|sasl|ssl)\./
+/** Those of them that are honoured: where this client's own certificate is. */
+const CERTIFICATE = 'ssl.certificate.location'
+const KEY = 'ssl.key.location'
 
 const BROKER = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/
 
@@ -82,15 +85,15 @@ export function kafkaSettings(settings: Record<string, string>, columns: { type:
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic)) {
     throw new EngineError('BAD_ARGUMENTS', `Setting topic: '${topic}' is not a legal Kafka topic name`)
   }
-  for (const property of (settings.properties ?? '').split(';').filter((text) => text.trim() !== '')) {
-    const name = property.split('=')[0]!.trim()
+  const properties = propertiesOf(settings.properties)
+  for (const name of properties.keys()) {
     if (REFUSED_PROPERTIES.test(name)) {
       throw new EngineError('BAD_ARGUMENTS', `Unsupported property ${name}: the engine keeps offsets itself`)
     }
-    if (CONNECTION_PROPERTIES.test(name)) {
+    if (CONNECTION_PROPERTIES.test(name) && name !== CERTIFICATE && name !== KEY) {
       throw new EngineError(
         'NOT_IMPLEMENTED',
-        `Property ${name} is not supported by the embedded engine: use security_protocol, sasl_mechanism, username, password and ssl_ca_pem`,
+        `Property ${name} is not supported by the embedded engine: use security_protocol, sasl_mechanism, username, password, ssl_ca_pem, ${CERTIFICATE} and ${KEY}`,
       )
     }
   }
@@ -105,11 +108,26 @@ export function kafkaSettings(settings: Record<string, string>, columns: { type:
       flag(settings.one_message_per_row) ??
       (dataFormat === 'RawBLOB' || /^protobufsingle$/i.test(dataFormat)),
     maxMessageBytes: Number(settings.kafka_max_message_size ?? 1_048_576),
-    client: clientConfig(settings, brokers),
+    client: clientConfig(settings, properties, brokers),
   }
 }
 
-function clientConfig(settings: Record<string, string>, brokers: string[]): KafkaConfig {
+/** `k=v;k=v`, as Proton hands them to librdkafka. */
+function propertiesOf(text = ''): Map<string, string> {
+  const parts = text.split(';').filter((part) => part.trim() !== '')
+  return new Map(
+    parts.map((part) => {
+      const [name = '', ...value] = part.split('=')
+      return [name.trim(), value.join('=').trim()]
+    }),
+  )
+}
+
+function clientConfig(
+  settings: Record<string, string>,
+  properties: Map<string, string>,
+  brokers: string[],
+): KafkaConfig {
   const protocol = (settings.security_protocol || 'PLAINTEXT').toUpperCase()
   const ssl = protocol === 'SSL' || protocol === 'SASL_SSL'
   return {
@@ -122,7 +140,9 @@ function clientConfig(settings: Record<string, string>, brokers: string[]): Kafk
     ssl: ssl
       ? {
           rejectUnauthorized: !(flag(settings.skip_ssl_cert_check) ?? false),
-          ca: settings.ssl_ca_pem || certificate(settings.ssl_ca_cert_file),
+          ca: settings.ssl_ca_pem || readPem('ssl_ca_cert_file', settings.ssl_ca_cert_file),
+          cert: readPem(CERTIFICATE, properties.get(CERTIFICATE)),
+          key: readPem(KEY, properties.get(KEY)),
         }
       : undefined,
     sasl: protocol.startsWith('SASL_') ? saslOptions(settings) : undefined,
@@ -149,12 +169,12 @@ function saslOptions(settings: Record<string, string>): SASLOptions {
 }
 
 /** Read when the stream is used, so that a renewed certificate is taken. */
-function certificate(path: string | undefined): string | undefined {
+function readPem(setting: string, path: string | undefined): string | undefined {
   if (!path) return undefined
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new EngineError('BAD_ARGUMENTS', `Setting ssl_ca_cert_file: cannot read '${path}'`, { cause })
+    throw new EngineError('BAD_ARGUMENTS', `Setting ${setting}: cannot read '${path}'`, { cause })
   }
 }
 

@@ -40,7 +40,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   target = {
-    ...{ name: 'server', edition: 'oss-1.6', url, streamUrl: url, database: 'default' },
+    ...{ name: 'server', edition: 'oss-1.6', url, streamUrl: url, database: 'default', brokersNamed: false },
     ...{ username: 'deployer', password: "it's a s3cret \\ one", brokers: '', engineBrokers: '' },
     ...{ gatewayUrl: '', variables: {}, logins: {} },
   }

@@ -2,9 +2,11 @@ import {
   api,
   array,
   boolean,
+  bytes,
   int8,
   int16,
   int32,
+  int64,
   nullableArray,
   nullableString,
   type Request,
@@ -96,16 +98,32 @@ export const describeCluster = api({
 })
 export type DescribeClusterResponse = Response<typeof describeCluster>
 
+/** From version 1 on tokens go by SaslAuthenticate; before, they had no frame of the protocol. */
 export const saslHandshake = api({
   name: 'SaslHandshake',
   key: 17,
-  min: 0,
+  min: 1,
   max: 1,
   flexibleFrom: Number.POSITIVE_INFINITY,
   request: struct({ mechanism: string }),
   response: struct({ errorCode: int16, mechanisms: array(string) }),
 })
 export type SaslHandshakeResponse = Response<typeof saslHandshake>
+
+export const saslAuthenticate = api({
+  name: 'SaslAuthenticate',
+  key: 36,
+  min: 0,
+  max: 2,
+  flexibleFrom: 2,
+  request: struct({ authBytes: bytes }),
+  response: struct({
+    errorCode: int16,
+    errorMessage: nullableString,
+    authBytes: bytes,
+    sessionLifetimeMs: since(1, int64, 0),
+  }),
+})
 
 const configEntry = struct({ name: string, value: nullableString })
 
