@@ -9,6 +9,7 @@ import { traitsOf } from './kinds.js'
 import { lowered } from './lowered.js'
 import { type CompiledObject, type Deployment, type ObjectKey, objectKey } from './model.js'
 import { needsOf } from './needs.js'
+import { isOutside, outsideJob } from './outside.js'
 import type { Project, SourceFile } from './project.js'
 import type { Way } from './replace/way.js'
 import { hideSecrets, secretsHash } from './secrets.js'
@@ -42,11 +43,18 @@ export function compile(project: Project, edition: Edition = project.target.edit
   const graph = new Map([...byKey.values()].map((one) => [one.key, resolveNeeds(one, byKey, project)]))
   const ordered = dependencyOrder(graph)
   if ('cycle' in ordered) throw cycleError(ordered.cycle, byKey)
+  const compiled = ordered.order.map((key) =>
+    compileObject(byKey.get(key)!, graph.get(key)!, edition, project),
+  )
+  const statements = new Map(compiled.map(({ key, statement }) => [key, statement]))
   return {
     project: project.config.name,
     edition,
     database: project.target.database,
-    objects: ordered.order.map((key) => compileObject(byKey.get(key)!, graph.get(key)!, edition, project)),
+    objects: compiled.filter((object) => !isOutside(object, edition)),
+    outside: compiled
+      .filter((object) => isOutside(object, edition))
+      .map((object) => outsideJob(object, (key) => statements.get(key))),
     topics: project.topics,
     secrets: project.secrets,
     leftOut: project.leftOut.flatMap(({ file }) => declareFile(file).map(({ key }) => key)),

@@ -1,6 +1,7 @@
 import type { Statement } from '../dialect/index.js'
 import type { Edition, TopicConfig } from './config.js'
 import type { DeployedKind, ObjectKey } from './kinds.js'
+import type { OutsideJob } from './outside.js'
 import type { DeploymentNote, HandoverNote, RebuildNote } from './replace/note.js'
 import type { ReplaceTask } from './replace/task.js'
 import type { Way } from './replace/way.js'
@@ -36,6 +37,8 @@ export interface Deployment {
   edition: Edition
   database: string
   objects: CompiledObject[]
+  /** Tasks and alerts that the edition lacks: `tpctl run-tasks` and `tpctl run-alerts` run them. */
+  outside: OutsideJob[]
   topics: TopicConfig[]
   secrets: Secrets
   /** Objects of files that wait for a variable: what is there of them stays as it is. */
@@ -146,6 +149,14 @@ export interface Change {
   strategy?: Strategy
 }
 
+/** A task or an alert that runs outside of the target. */
+export interface OutsideNote {
+  kind: 'task' | 'alert'
+  name: string
+  /** `run-tasks`, or `run-alerts`. */
+  command: string
+}
+
 /** One thing to do, in order. `record` only writes down what an interrupted apply had done already. */
 export interface Operation {
   key: ObjectKey
@@ -169,6 +180,8 @@ export interface Plan {
   operations: Operation[]
   /** What an earlier apply left half done, and what is done about it. */
   notices: string[]
+  /** What the edition lacks and a command of tpctl does from outside: no part of what is to be done here. */
+  outside: OutsideNote[]
   /** Nothing to do. */
   empty: boolean
   /** Needs `--allow-destructive`. */

@@ -1,4 +1,5 @@
 import type { Change, CompiledObject, Deployment, LedgerEntry, Live, ObjectKey, Plan } from './model.js'
+import { RUNNERS } from './outside.js'
 import { judge } from './plan/judge.js'
 import { keysOf, operationsOf } from './plan/operations.js'
 import { spread } from './plan/spread.js'
@@ -40,6 +41,7 @@ export function planDeployment(deployment: Deployment, given: Live, now = Date.n
     changes,
     operations,
     notices: [...notices, ...woken],
+    outside: deployment.outside.map(({ kind, name }) => ({ kind, name, command: RUNNERS[kind] })),
     empty: operations.length === 0,
     destructive: changes.some(({ action, risk }) => action !== 'unchanged' && risk !== 'safe'),
     drifted: changes.some(({ found }) => found !== undefined),

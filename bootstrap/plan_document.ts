@@ -60,6 +60,10 @@ export const planDocumentSchema = z.strictObject({
     .array(text)
     .default([])
     .describe('What an earlier apply left half done, and what is done about it'),
+  outside: z
+    .array(z.strictObject({ kind: z.enum(['task', 'alert']), name: text, command: text }))
+    .default([])
+    .describe('What the edition lacks, and the command of tpctl that runs it from outside'),
   changes: z
     .array(change)
     .describe('Every object of the project in creation order, then what is to be dropped'),
@@ -90,6 +94,7 @@ export function planDocument(
     destructive: plan.destructive,
     drifted: plan.drifted,
     notices: plan.notices,
+    outside: plan.outside,
     changes: plan.changes,
     operations: plan.operations.map(({ type, key, name, kind, statements }) => ({
       type,

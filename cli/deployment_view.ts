@@ -25,6 +25,8 @@ export interface PlanViewOptions {
 /** A plan for people: what changes, how and why; what stays is only counted. */
 export function showPlan(output: Output, plan: Plan, options: PlanViewOptions = {}): void {
   for (const notice of plan.notices) output.line(output.color('yellow', notice))
+  for (const { kind, name, command } of plan.outside)
+    output.line(output.color('dim', `${kind} ${name} runs outside of the target: tpctl ${command}`))
   const changes = plan.changes.filter((change) => change.action !== 'unchanged')
   for (const change of changes) {
     output.line(changeLine(output, change))

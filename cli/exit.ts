@@ -14,7 +14,7 @@ const UNREACHABLE =
   /^(BROKER_UNREACHABLE|UPSTREAM_UNREACHABLE|TARGET_UNREACHABLE|ECONNREFUSED|ECONNRESET|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|CONNECT_FAILED|UND_ERR_CONNECT_TIMEOUT)$/
 
 /** Errors of the command line itself, found only after it was parsed. */
-const USAGE = /^(USAGE|TARGET_UNKNOWN)$/
+const USAGE = /^(USAGE|TARGET_UNKNOWN|JOB_UNKNOWN)$/
 
 /** The exit code of a failure: what cannot be reached is told apart, because a retry may help there. */
 export function exitCodeOf(error: unknown): ExitCode {

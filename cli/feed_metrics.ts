@@ -1,9 +1,5 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Command } from 'commander'
 import { Counter, Gauge, Registry } from 'prom-client'
-import { UserError } from '../dialect/user_error.js'
-import { parsePort } from './options.js'
+import { type MetricsFlag, serveMetrics } from './metrics_server.js'
 
 /** What became of records, as the summaries of the feeders name it. */
 const OUTCOMES = ['fetched', 'rejected', 'duplicates', 'unchanged', 'written', 'removed'] as const
@@ -23,14 +19,6 @@ export interface FeedMetrics {
   close(): Promise<void>
 }
 
-export interface MetricsFlag {
-  metricsPort?: number
-}
-
-export function withMetricsPort(command: Command): Command {
-  return command.option('--metrics-port <port>', 'Prometheus metrics at /metrics on this port', parsePort)
-}
-
 /**
  * Serves a feeder's metrics on loopback, where a port is given.
  * @throws UserError PORT_IN_USE
@@ -40,35 +28,10 @@ export async function feedMetrics({ metricsPort }: MetricsFlag): Promise<FeedMet
     return { progress() {}, finished() {}, missed() {}, async close() {} }
   }
   const { registry, ...recorder } = feedRecorder()
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end()
-      return
-    }
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      () => response.writeHead(500).end(),
-    )
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(
-        new UserError('PORT_IN_USE', `Port ${metricsPort} cannot be listened on (${cause.code}).`, {
-          suggestion: 'Take another one with --metrics-port.',
-          cause,
-        }),
-      ),
-    )
-    server.listen(metricsPort, '127.0.0.1', resolve)
-  })
+  const server = await serveMetrics(registry, metricsPort)
   return {
     ...recorder,
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    ...server,
   }
 }
 

@@ -5,7 +5,8 @@ import { loadProject } from '../../bootstrap/project.js'
 import { type FeedTrendingSummary, feedTrending, type TrendingSourceName } from '../../scripts/index.js'
 import { action } from '../context.js'
 import { stateFiles } from '../embedded/lifecycle.js'
-import { feedMetrics, type MetricsFlag, withMetricsPort } from '../feed_metrics.js'
+import { feedMetrics } from '../feed_metrics.js'
+import { type MetricsFlag, withMetricsPort } from '../metrics_server.js'
 import { openTarget } from '../target.js'
 
 interface FeedTrendingOptions extends MetricsFlag {

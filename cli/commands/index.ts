@@ -25,6 +25,8 @@ export const COMMANDS: Record<string, () => Promise<Register>> = {
   uninstall: async () => (await import('./uninstall.js')).registerUninstall,
   'feed-tokens': async () => (await import('./feed_tokens.js')).registerFeedTokens,
   'feed-trending': async () => (await import('./feed_trending.js')).registerFeedTrending,
+  'run-tasks': async () => (await import('./run_tasks.js')).registerRunTasks,
+  'run-alerts': async () => (await import('./run_alerts.js')).registerRunAlerts,
   udf: async () => (await import('./udf.js')).registerUdf,
   dlq: async () => (await import('./dlq.js')).registerDlq,
   pause: async () => (await import('./pause.js')).registerPause,

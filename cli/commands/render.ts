@@ -27,7 +27,7 @@ export function registerRender(program: Command): void {
         })
         const deployment = compile(project)
         const script = renderScript(deployment, { withSecrets: options.withSecrets })
-        const notes = deployment.objects.flatMap(({ notes, source }) =>
+        const notes = [...deployment.objects, ...deployment.outside].flatMap(({ notes, source }) =>
           notes.map((note) => `${source}: ${note}`),
         )
         for (const note of notes) context.output.note(`note: ${note}`)

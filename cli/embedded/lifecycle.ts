@@ -57,6 +57,8 @@ export function stateFiles(stateDir: string) {
     gatewayKey: join(stateDir, 'gateway.key'),
     history: join(stateDir, 'history'),
     rejects: join(stateDir, 'rejects'),
+    /** What runs outside of a target, in a folder for each. */
+    outside: join(stateDir, 'outside'),
     engine: {
       ready: join(stateDir, 'engine.json'),
       log: join(stateDir, 'logs', 'engine.log'),

@@ -18,6 +18,34 @@ export const DATA_GUIDES: Guides = {
       'Ctrl-C finishes the scan in flight. A replay that is repeated sends its messages again: a topic is a log and keeps both.',
     exitCodes: { 0: 'sent', 1: 'the source or the broker failed', 2: WRONG_USAGE, 4: UNREACHABLE },
   },
+  'run-tasks': {
+    behaviour:
+      'Runs the tasks of the project from outside of a target that has none (Proton 1.6), until Ctrl-C; with --once, those that are due. SCHEDULE is an interval, counted from the first run, or five fields of cron in quotes, in UTC. A run asks its query, keeps the answer in a file, and inserts it; runs of one task never overlap, and those that were due while no runner ran are made up for by one. A run that fails or exceeds its TIMEOUT is tried again after 1, 5, 25 s …, --retries times, then counts as failed until the next is due. A target that is away is waited for. --json prints a line for each run; --metrics-port serves counts, rows and durations.',
+    sideEffects:
+      'Rows in the target streams. Checkpoints in `outside/<target>/tasks` of the state folder: keep it between calls. One runner of a target at a time.',
+    recovery:
+      'Run it again, also after kill -9: that a run begins is written down before it does. The same run goes on, with the same rows under the same idempotent id, which the target takes once as long as it remembers the id (the last 1,000 of a stream); external targets take them at least once. Ctrl-C finishes the run in hand.',
+    exitCodes: {
+      0: 'stopped in order; with --once: everything that was due is done',
+      1: 'with --once: a run failed; or another runner works for the target, or it runs its tasks by itself',
+      2: WRONG_USAGE,
+      4: 'with --once: the target cannot be reached; without, it is waited for',
+    },
+  },
+  'run-alerts': {
+    behaviour:
+      'Runs the alerts of the project from outside of a target that has none (Proton 1.6), until Ctrl-C; with --once, for what is there. Subscribes to the query of each alert, gathers its events as BATCH says, keeps to LIMIT, and calls its function: a JavaScript function runs here, behind the same walls as in the embedded engine (its results are in the lines of --json); a REMOTE FUNCTION is called over HTTP with its auth header. A call that fails is repeated after 1, 5, 25 s …, --retries times; then its events become a dead letter, see `tpctl dlq`. A target that is away is waited for.',
+    sideEffects:
+      'Whatever the functions do. Checkpoints in `outside/<target>/alerts` of the state folder, dead letters in `dead_letters` beside it: keep it between calls. One runner of a target at a time.',
+    recovery:
+      "Run it again, also after kill -9: it goes on behind the last batch that was taken, suppressed or kept as a dead letter, so each event is delivered at least once; the batch in hand may be delivered twice. The first time it begins at the end of the stream, or at its beginning with seek_to = 'earliest'. Events are lost only if the stream drops them from its log before they are read.",
+    exitCodes: {
+      0: 'stopped in order; with --once: everything that was there is delivered, or waits for a full batch',
+      1: 'with --once: events became a dead letter; or another runner works for the target, or it runs its alerts by itself',
+      2: WRONG_USAGE,
+      4: 'with --once: the target cannot be reached; without, it is waited for',
+    },
+  },
   'dlq list': {
     behaviour:
       'Counts the messages and rows that the pipeline refused, by source, with the newest error of each.',

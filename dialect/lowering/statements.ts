@@ -1,5 +1,6 @@
 import type { ColumnDef, CreateFunction, Drop, IndexDef, Setting, Show, Statement } from '../ast.js'
 import { lowerMutableStream } from './mutable.js'
+import { alertOutside, taskOutside } from './outside.js'
 import type { Lowering } from './support.js'
 
 /** What each edition does differently, by kind of statement. */
@@ -53,12 +54,9 @@ function lower3(s: Statement, low: Lowering): Statement {
 function lower16(s: Statement, low: Lowering): Statement {
   switch (s.kind) {
     case 'create_task':
-      return low.refuse(
-        `tasks (${s.name.name})`,
-        'run the INSERT … SELECT from cron, or use a materialized view',
-      )
+      return taskOutside(s, low)
     case 'create_alert':
-      return low.refuse(`alerts (${s.name.name})`, 'use a materialized view INTO an external stream')
+      return alertOutside(s, low)
     case 'create_dictionary':
       return low.refuse(`dictionaries (${s.name.name})`, 'use a versioned_kv stream and a join')
     case 'create_named_collection':

@@ -5,12 +5,13 @@
  */
 import type { CreateAlert, CreateMaterializedView, Select } from '../../dialect/ast.js'
 import { parseStatement } from '../../dialect/index.js'
+import { type AlertPolicy, admit, alertPolicy, batchSize, deadlineOf } from '../../dialect/jobs/index.js'
 import type { StoredMap } from '../catalog/stored_map.js'
 import type { MaterializedViewObject, StreamObject } from '../contracts.js'
 import { translateQuery } from '../planner/index.js'
-import { literalText, type StatementDeps } from '../statements/deps.js'
+import type { StatementDeps } from '../statements/deps.js'
 import { clientError } from '../statements/errors.js'
-import { intervalMs, sleep } from '../streaming/index.js'
+import { sleep } from '../streaming/index.js'
 
 export interface AlertRecord {
   uuid: string
@@ -38,13 +39,6 @@ export interface AlertRecord {
 const RETRY_MS = [1_000, 5_000]
 /** Events that are dealt with and may lie around. */
 const SLACK = 1_000
-
-interface Policy {
-  events: number
-  timeoutMs: number | undefined
-  limit: number | undefined
-  intervalMs: number
-}
 
 export class AlertRunner {
   readonly #running = new Map<string, { stop: AbortController; loop: Promise<void> }>()
@@ -97,7 +91,7 @@ export class AlertRunner {
     const record = this.records.get(key)!
     const stream = eventsOf(record, this.deps)
     if (!stream) return
-    const policy = policyOf(alertStatement(record))
+    const policy = alertPolicy(alertStatement(record))
     let trimmed = record.processed
     while (!signal.aborted) {
       const upTo = await this.#gather(stream, this.records.get(key)!.processed, policy, signal)
@@ -115,19 +109,21 @@ export class AlertRunner {
   async #gather(
     stream: StreamObject,
     from: number,
-    { events, timeoutMs }: Policy,
+    policy: AlertPolicy,
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const { store } = this.deps
-    let deadline: number | undefined
+    let since: number | undefined
     for (;;) {
       if (signal.aborted) return undefined
       const last = store.lastSn(stream)
-      if (last - from >= events) return from + events
-      if (last > from && timeoutMs !== undefined) deadline ??= Date.now() + timeoutMs
-      if (deadline !== undefined && deadline <= Date.now()) return last
+      const now = Date.now()
+      if (last > from) since ??= now
+      const size = batchSize(policy, last - from, since ?? now, now)
+      if (size > 0) return from + size
+      const deadline = deadlineOf(policy, since)
       let unwatch = () => {}
-      await sleep(signal, deadline === undefined ? undefined : deadline - Date.now(), {
+      await sleep(signal, deadline === undefined ? undefined : deadline - now, {
         register(wake) {
           unwatch = store.watch(stream, wake)
           if (store.lastSn(stream) !== last) wake()
@@ -139,20 +135,19 @@ export class AlertRunner {
 
   async #deal(
     key: string,
-    batch: { from: number; upTo: number; stream: StreamObject; policy: Policy },
+    batch: { from: number; upTo: number; stream: StreamObject; policy: AlertPolicy },
     signal: AbortSignal,
   ): Promise<void> {
     const { from, upTo, policy } = batch
     const now = Date.now()
     const before = this.records.get(key)!
-    const calls = before.calls.filter((at) => at > now - policy.intervalMs)
-    const suppressed = policy.limit !== undefined && calls.length >= policy.limit
+    const { suppressed, calls } = admit(policy, before.calls, now)
     const record: AlertRecord = suppressed
       ? { ...before, processed: upTo, calls, suppressed: before.suppressed + 1 }
       : {
           ...before,
           processed: upTo,
-          calls: policy.limit === undefined ? [] : [...calls, now],
+          calls,
           fired: before.fired + 1,
           lastFiredAt: now,
         }
@@ -207,15 +202,6 @@ export function alertCall(
 
 export function alertStatement(record: Pick<AlertRecord, 'sql'>): CreateAlert {
   return parseStatement(record.sql) as CreateAlert
-}
-
-function policyOf({ batchEvents, batchTimeout, limitAlerts, limitInterval }: CreateAlert): Policy {
-  return {
-    events: batchEvents ? Math.max(1, Number(literalText(batchEvents))) : 1,
-    timeoutMs: batchTimeout && intervalMs(batchTimeout),
-    limit: limitAlerts && Number(literalText(limitAlerts)),
-    intervalMs: limitInterval ? intervalMs(limitInterval) : 0,
-  }
 }
 
 /** The stream of an alert's events. */

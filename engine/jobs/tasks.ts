@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CreateTask } from '../../dialect/ast.js'
 import { parseStatement } from '../../dialect/index.js'
+import { nextRun, type Schedule } from '../../dialect/jobs/index.js'
 import type { StoredMap } from '../catalog/stored_map.js'
 import type { QueryContext } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -88,10 +89,10 @@ export class TaskScheduler {
   async #loop(key: string, running: Running): Promise<void> {
     const { signal } = running.stop
     const statement = taskStatement(this.records.get(key)!)
-    const everyMs = intervalMs(statement.schedule)
+    const schedule = taskSchedule(statement)
     while (!signal.aborted) {
       const { lastRun } = this.records.get(key)!
-      const due = lastRun ? lastRun.startedAt + everyMs : Date.now()
+      const due = lastRun ? nextRun(schedule, lastRun.startedAt) : Date.now()
       running.nextAt = Math.max(due, Date.now())
       await sleep(running.nextAt - Date.now(), undefined, { signal, ref: false }).catch(() => {})
       if (signal.aborted) return
@@ -163,6 +164,15 @@ export class TaskScheduler {
 
 export function taskStatement(record: Pick<TaskRecord, 'sql'>): CreateTask {
   return parseStatement(record.sql) as CreateTask
+}
+
+/** Throws 48 for anything but an interval, as Timeplus knows nothing else; 36 for one that is not positive. */
+export function taskSchedule({ schedule }: CreateTask): Schedule {
+  if (schedule.kind !== 'interval')
+    throw new EngineError('NOT_IMPLEMENTED', 'SCHEDULE by anything but an interval is not supported')
+  const every: Schedule = { kind: 'every', ms: intervalMs(schedule) }
+  if (every.ms <= 0) throw new EngineError('BAD_ARGUMENTS', 'SCHEDULE of a task must be a positive interval')
+  return every
 }
 
 export function taskContext(

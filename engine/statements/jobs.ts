@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CreateAlert, CreateTask, QualifiedName, Query, SystemStatement } from '../../dialect/ast.js'
 import { dependencies, printStatement } from '../../dialect/index.js'
+import { alertProblem } from '../../dialect/jobs/index.js'
 import type { QueryContext, Relation, StreamObject } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import {
@@ -12,7 +13,7 @@ import {
   dropEvents,
   eventsName,
 } from '../jobs/alerts.js'
-import { type TaskRecord, taskContext, taskStatement, taskTarget } from '../jobs/tasks.js'
+import { type TaskRecord, taskContext, taskSchedule, taskStatement, taskTarget } from '../jobs/tasks.js'
 import { isAggregation } from '../planner/index.js'
 import { intervalMs } from '../streaming/index.js'
 import { TP_TIME, timeColumn } from './columns.js'
@@ -60,8 +61,7 @@ export async function createTask(
   requireDatabase(name.database, deps)
   const key = keyOf(name)
   if (!isNew('task', statement, key, deps)) return
-  const everyMs = scheduleMs(statement)
-  if (everyMs <= 0) throw new EngineError('BAD_ARGUMENTS', 'SCHEDULE of a task must be a positive interval')
+  taskSchedule(statement)
   if (statement.timeout) intervalMs(statement.timeout)
   const canonical: CreateTask = {
     ...statement,
@@ -82,11 +82,6 @@ export async function createTask(
     runs: 0,
     failures: 0,
   })
-}
-
-function scheduleMs({ schedule }: CreateTask): number {
-  if (schedule.kind !== 'interval') throw notSupported('SCHEDULE by anything but an interval')
-  return intervalMs(schedule)
 }
 
 async function checkTask(statement: CreateTask, database: string, deps: StatementDeps): Promise<void> {
@@ -155,15 +150,14 @@ export async function createAlert(
   }
 }
 
-function checkPolicy({ batchEvents, batchTimeout, limitAlerts, limitInterval }: CreateAlert): void {
-  for (const number of [batchEvents, limitAlerts]) {
-    if (number && !/^[1-9]\d*$/.test(literalText(number)))
-      throw new EngineError(
-        'BAD_ARGUMENTS',
-        `A positive number is expected instead of ${literalText(number)}`,
-      )
-  }
-  for (const interval of [batchTimeout, limitInterval]) if (interval) intervalMs(interval)
+function checkPolicy(statement: CreateAlert): void {
+  const problem = alertProblem(statement)
+  if (problem?.wanted === 'interval') intervalMs(problem.expr)
+  if (problem)
+    throw new EngineError(
+      'BAD_ARGUMENTS',
+      `A positive number is expected instead of ${literalText(problem.expr)}`,
+    )
 }
 
 /** What the query gives, in a stream of the alert's own. Throws for what is not simple. */

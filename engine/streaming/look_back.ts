@@ -1,5 +1,6 @@
 import type { Expr, FunctionCall, Select } from '../../dialect/ast.js'
 import { columnName } from '../../dialect/index.js'
+import { literalNumber } from '../../dialect/interval_length.js'
 import { quoteIdentifier as id } from '../chdb/pool.js'
 import type { OutputColumn } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -11,7 +12,7 @@ import type { Batch, Delta, Operator, SavedState, Semantic } from './operator.js
 import { type Pipe, rawTable } from './pipe.js'
 import { over } from './project.js'
 import type { OperatorSource } from './source.js'
-import { column, columnsOf, literalNumber, number, VOLATILE } from './syntax.js'
+import { column, columnsOf, number, VOLATILE } from './syntax.js'
 
 /** Functions of a row and the ones that came before it. */
 export const LOOK_BACK: ReadonlySet<string> = new Set(['lag', 'lags', 'neighbor', 'row_number', 'monotonic'])

@@ -1,7 +1,8 @@
 import type { Expr, FunctionCall, Join, TableExpr } from '../../dialect/ast.js'
+import { literalNumber } from '../../dialect/interval_length.js'
 import { EngineError } from '../errors.js'
 import { fingerprint, visitExpr } from '../planner/walk.js'
-import { column, conjuncts, intervalMs, literalNumber, number } from './syntax.js'
+import { column, conjuncts, intervalMs, number } from './syntax.js'
 
 /** Default of the setting `max_join_range`, in seconds. */
 const MAX_JOIN_RANGE = 300

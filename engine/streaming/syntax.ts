@@ -1,4 +1,5 @@
 import type { ColumnRef, Expr, Query, Select, Setting, TableExpr } from '../../dialect/ast.js'
+import { intervalLength, literalNumber } from '../../dialect/interval_length.js'
 import { EngineError } from '../errors.js'
 import { rewriteQuery, visitExpr } from '../planner/walk.js'
 
@@ -35,33 +36,13 @@ export function selectFrom(from: TableExpr, columns: Expr[], rest: Partial<Selec
   return { kind: 'select', with: [], columns, from, ...rest }
 }
 
-const UNIT_MS: Record<string, number> = {
-  millisecond: 1,
-  second: 1000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: 604_800_000,
-}
-
 /** Length of an interval in ms. Months, quarters and years have none; throws 48. */
 export function intervalMs(expr: Expr): number {
-  if (expr.kind === 'interval') {
-    const unit = UNIT_MS[expr.unit]
-    const value = literalNumber(expr.value)
-    if (unit !== undefined && value !== undefined) return unit * value
+  const ms = intervalLength(expr)
+  if (ms !== undefined) return ms
+  if (expr.kind === 'interval')
     throw new EngineError('NOT_IMPLEMENTED', `An interval in units of ${expr.unit} is not supported here`)
-  }
   throw new EngineError('ILLEGAL_TYPE_OF_ARGUMENT', 'An interval such as 5s was expected')
-}
-
-/** The value of a number, with its sign. */
-export function literalNumber(expr: Expr): number | undefined {
-  if (expr.kind === 'unary' && expr.op === '-') {
-    const value = literalNumber(expr.expr)
-    return value === undefined ? undefined : -value
-  }
-  return expr.kind === 'literal' && expr.type === 'number' ? Number(expr.text) : undefined
 }
 
 /** Non-negative integer of LIMIT or OFFSET. */

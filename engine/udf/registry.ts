@@ -2,14 +2,13 @@ import { execFile } from 'node:child_process'
 import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import type { CreateFunction } from '../../dialect/ast.js'
 import type { CallTarget, Chdb, FunctionObject, UdfRegistry } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { bundleWorker } from './bundle.js'
 import { failureError } from './errors.js'
 import { writeLaunchers } from './launchers.js'
 import { checkFunctionName, storeName } from './names.js'
-import { remoteBody } from './remote_body.js'
+import { DEFAULT_TIME_LIMIT_MS, heapMb, type ScalarBody, scalarSpec } from './scalar_spec.js'
 import { type PublishedFunction, publicationXml, storeConfigXml } from './store_config.js'
 import { storeType, valueType } from './types.js'
 import { decodeFailure, type FunctionSpec, type ValueType } from './worker/spec.js'
@@ -34,16 +33,9 @@ export interface OpenUdfRegistry extends UdfRegistry {
   attach(chdb: Pick<Chdb, 'run'>): void
 }
 
-const DEFAULT_TIME_LIMIT_MS = 10_000
-const DEFAULT_MEMORY_BYTES = 100 * 1024 * 1024
 const DEFAULT_PROCESSES = 2
 /** The store's own limit stands behind the child's, for a child that cannot keep its own. */
 const STORE_GRACE_MS = 5000
-/** Node itself, beside what a function allocates. */
-const NODE_HEAP_MB = 16
-
-type Body = Exclude<CreateFunction['body'], { language: 'sql' }>
-
 interface Published {
   target: CallTarget
   files: string[]
@@ -88,7 +80,7 @@ class Registry implements OpenUdfRegistry {
   constructor(dir: string, options: UdfOptions) {
     this.#dir = dir
     this.#timeLimitMs = options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS
-    this.#heapMb = Math.ceil((options.memoryLimitBytes ?? DEFAULT_MEMORY_BYTES) / 1024 / 1024) + NODE_HEAP_MB
+    this.#heapMb = heapMb(options.memoryLimitBytes)
     this.#processes = options.processes ?? DEFAULT_PROCESSES
     const configFile = join(dir, 'store.xml')
     this.connectionArgs = [`--config-file=${configFile}`]
@@ -178,15 +170,9 @@ class Registry implements OpenUdfRegistry {
     this.#current.set(name, published)
   }
 
-  async #publishScalar(name: string, body: Body): Promise<Published> {
+  async #publishScalar(name: string, body: ScalarBody): Promise<Published> {
     const version = ++this.#version
-    const returns = valueType(body.returns)
-    const spec: FunctionSpec = {
-      name,
-      args: body.args.map((arg) => ({ name: arg.name, type: valueType(arg.type) })),
-      returns,
-      body: this.#scalarBody(body),
-    }
+    const spec = scalarSpec(name, body, this.#timeLimitMs)
     const chName = storeName(name, version)
     const specPath = await this.#writeSpec(chName, spec)
     if (spec.body.kind === 'scalar') await this.#check(specPath)
@@ -198,20 +184,13 @@ class Registry implements OpenUdfRegistry {
         await this.#publish(chName, {
           name: chName,
           args: spec.args.map((arg) => ({ name: arg.name, type: storeType(arg.type) })),
-          returns: storeType(returns),
+          returns: storeType(spec.returns),
           launcher: spec.body.kind === 'remote' ? 'remote' : 'javascript',
           readTimeoutMs: limitMs + STORE_GRACE_MS,
           processes: this.#processes,
         }),
       ],
     }
-  }
-
-  #scalarBody(body: Body): FunctionSpec['body'] {
-    if (body.language !== 'remote') {
-      return { kind: 'scalar', source: body.source, timeLimitMs: this.#timeLimitMs }
-    }
-    return remoteBody(body)
   }
 
   /**
@@ -221,7 +200,7 @@ class Registry implements OpenUdfRegistry {
    *                       object can serialise itself, for states that must not grow with the rows
    * With a custom emit the result is the array of what `finalize` gave.
    */
-  async #publishAggregate(name: string, body: Body): Promise<Published> {
+  async #publishAggregate(name: string, body: ScalarBody): Promise<Published> {
     if (body.language === 'remote') throw new EngineError('NOT_IMPLEMENTED', 'Remote aggregate functions')
     const version = ++this.#version
     const args = body.args.map((arg) => ({ name: arg.name, type: valueType(arg.type) }))

@@ -83,8 +83,10 @@ describe('lower', () => {
   })
 
   it.each([
-    ['CREATE TASK t SCHEDULE 5s INTO x AS SELECT 1'],
-    ['CREATE ALERT a CALL f AS SELECT a FROM s'],
+    ["CREATE TASK t SCHEDULE 'now and then' INTO x AS SELECT 1"],
+    ['CREATE TASK t SCHEDULE 1M INTO x AS SELECT 1'],
+    ['CREATE ALERT a BATCH 0 EVENTS CALL f AS SELECT a FROM s'],
+    ['CREATE ALERT a LIMIT 1 ALERTS PER 1M CALL f AS SELECT a FROM s'],
     ["CREATE DICTIONARY d (k string) PRIMARY KEY k SOURCE(TIMEPLUS(STREAM 's')) LAYOUT(FLAT()) LIFETIME(1)"],
     ['CREATE FUNCTION f(a int) RETURNS int LANGUAGE PYTHON AS $$ x $$'],
     ['SHOW FUNCTIONS'],
@@ -116,6 +118,23 @@ describe('lower', () => {
       return
     }
     throw new Error('accepted')
+  })
+
+  it.each([
+    [
+      'CREATE TASK t SCHEDULE 5s TIMEOUT 2s INTO x AS SELECT quantile(0.9)(a) AS q FROM table(s)',
+      'run-tasks',
+    ],
+    ["CREATE TASK t SCHEDULE '0 6 * * 1' INTO x AS SELECT 1 AS a", 'run-tasks'],
+    ['CREATE ALERT a BATCH 2 EVENTS WITH TIMEOUT 1m CALL f AS SELECT a FROM s', 'run-alerts'],
+  ])('leaves it to a runner of tpctl: %s', (sql, command) => {
+    const { text, codes } = lowered(sql, 'oss-1.6')
+    expect(codes).toEqual(['RUN_OUTSIDE'])
+    expect(text).toMatch(/^CREATE (TASK|ALERT) /)
+    expect(text).not.toContain('quantile(0.9)')
+    const [note] = lower(parseStatement(sql), 'oss-1.6').notes
+    expect(note!.message).toContain(`tpctl ${command}`)
+    expect(lower(parseStatement(sql), 'enterprise').notes).toEqual([])
   })
 
   it.each([

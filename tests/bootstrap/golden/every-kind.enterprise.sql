@@ -64,7 +64,7 @@ CREATE STREAM big_orders (order_id uint64, customer string, country string, `fam
 SELECT sleep(3);
 SELECT sleep(3);
 
--- alert big_order  (sql/alerts/big_order.sql:2:1)
+-- alert big_order  (sql/alerts/big_order.sql:1:1)
 CREATE ALERT big_order BATCH 10 EVENTS WITH TIMEOUT 5s LIMIT 1 ALERTS PER 1m CALL tell_sales AS SELECT customer FROM big_orders WHERE total > 10000;
 
 -- named collection shop_kafka  (sql/collections/shop_kafka.sql:2:1)
@@ -82,7 +82,7 @@ CREATE FORMAT SCHEMA order_message AS '\nsyntax = "proto3";\nmessage Order {\n  
 -- random stream clicks  (sql/streams/clicks.sql:2:1)
 CREATE RANDOM STREAM clicks (customer_id uint64 DEFAULT rand() % 100, page string DEFAULT ['/', '/cart', '/help'][rand() % 3 + 1]) SETTINGS eps = 10;
 
--- stream order_counts  (sql/streams/order_counts.sql:2:1)
+-- stream order_counts  (sql/streams/order_counts.sql:1:1)
 CREATE STREAM order_counts (counted_at datetime64(3, 'UTC'), orders uint64) TTL to_datetime(_tp_time) + 90d;
 
 -- external stream order_topic  (sql/streams/order_topic.sql:2:1)
@@ -100,7 +100,7 @@ CREATE STREAM prices (sku string, price decimal(18, 2), valid_from datetime64(3,
 -- stream revenue_5m  (sql/streams/revenue_5m.sql:1:1)
 CREATE STREAM revenue_5m (window_start datetime64(3, 'UTC'), window_end datetime64(3, 'UTC'), sku string, orders uint64, revenue float64, median_price float64) TTL to_datetime(_tp_time) + 90d;
 
--- task count_orders  (sql/tasks/count_orders.sql:2:1)
+-- task count_orders  (sql/tasks/count_orders.sql:1:1)
 CREATE TASK count_orders SCHEDULE 1m TIMEOUT 10s INTO order_counts AS SELECT now64(3, 'UTC') AS counted_at, count() AS orders FROM table(orders);
 
 -- view country_names  (sql/views/country_names.sql:2:1)
