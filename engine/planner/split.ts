@@ -11,12 +11,15 @@ import { groupKeys, openScope, outputNames } from './translate/query.js'
 import { emptyScope, type Scope } from './translate/scope.js'
 import { withUnitAsText } from './translate/special.js'
 import { inlineSqlFunctions, substitute } from './translate/sql_function.js'
+import { isString } from './translate/strings.js'
 import { exprParts } from './walk.js'
 
 /** An aggregation cut in two: partials per slice of the input, and the answer from all partials. */
 export interface AggregateSplit {
   /** GROUP BY keys: the partials' column names and what each stands for. Empty for a global aggregate. */
   keys: { name: string; expr: Expr }[]
+  /** The key's name that an expression of the original is; undefined for any other. */
+  keyOf(expr: Expr): string | undefined
   /** Names of the `-State` columns of the partials. */
   states: string[]
   /** What the partials' columns hold, as the store's text. */
@@ -84,6 +87,7 @@ class Splitter {
     }
     return {
       keys,
+      keyOf: (expr) => this.#keyOf(expr)?.name,
       states: [...this.#states.values()],
       meaning: Object.fromEntries([
         ...this.#keys.map(({ name, print }) => [name, print]),
@@ -177,6 +181,11 @@ class Splitter {
     return distinct === true ? true : distinct.map((expr) => this.#after(this.#resolved(expr)))
   }
 
+  #keyOf(expr: Expr): { name: string } | undefined {
+    const print = this.#text(this.#resolved(this.#positional(expr)))
+    return this.#keys.find((key) => key.print === print)
+  }
+
   /** An expression of the original over the partials: keys and aggregates become their columns. */
   #after(expr: Expr): Expr {
     const print = this.#text(expr)
@@ -187,6 +196,10 @@ class Splitter {
       return raw(mergeText(model, (state) => quoteIdentifier(this.#column(state))))
     }
     if (expr.kind === 'column') throw this.#notGrouped(expr.path)
+    if (expr.kind === 'subscript' && isString(expr.expr, this.#bare())) {
+      const items: Expr = { kind: 'call', name: 'json_extract_array', args: [expr.expr] }
+      return this.#after(expr.index.kind === 'star' ? items : { ...expr, expr: items })
+    }
     if (expr.kind === 'lambda') return this.#afterLambda(expr)
     return exprParts(
       expr,

@@ -3,7 +3,6 @@ import { quoteIdentifier } from '../chdb/pool.js'
 import type { OutputColumn, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
-import { fingerprint } from '../planner/walk.js'
 import { anyOrder } from './any_order.js'
 import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
@@ -41,8 +40,10 @@ export interface GroupState {
   add(batch: Batch, bindings: TableExpr[]): Promise<boolean>
   /** Names of the keys that stand for these expressions; empty where one of them is no key. */
   keysOf(exprs: Expr[]): string[]
-  /** Groups that share these keys with one that a batch later than `seq` touched, as a condition on groups. */
-  besideTouched(seq: number, keys: string[]): string
+  /** The groups' keys, each with the last batch that touched it, `_seq`. */
+  readonly touches: string
+  /** These keys of a group as one value, for IN. */
+  identityOf(keys: readonly string[]): string
   /** Groups that a batch later than `seq` touched, as a condition on groups. */
   touchedSince(seq: number): string
   /** The next emission: the answer for the groups that satisfy the condition. */
@@ -112,10 +113,7 @@ export class AggregateState implements GroupState {
   get identity(): string | undefined {
     const names = [...this.#identity, ...this.keys]
     if (names.length === 0) return undefined
-    return identity(
-      names.map(quoteIdentifier),
-      names.map((name) => this.#types.get(name) ?? ''),
-    )
+    return this.identityOf(names)
   }
 
   /** The store's type of a key. */
@@ -143,12 +141,15 @@ export class AggregateState implements GroupState {
     return keysOf(this.split, exprs)
   }
 
-  besideTouched(seq: number, keys: string[]): string {
-    const group = identity(
+  get touches(): string {
+    return this.stored()
+  }
+
+  identityOf(keys: readonly string[]): string {
+    return identity(
       keys.map(quoteIdentifier),
       keys.map((key) => this.typeOf(key)),
     )
-    return `${group} IN (SELECT ${group} FROM ${this.#table} WHERE ${SEQ} > ${seq} AND ${EPOCH} = ${this.epoch})`
   }
 
   touchedSince(seq: number): string {
@@ -262,10 +263,7 @@ function aliased(sql: string, name: string): Expr {
 
 /** Names of the keys that stand for these expressions; empty where one of them is no key. */
 export function keysOf(split: AggregateSplit, exprs: Expr[]): string[] {
-  const names = exprs.map((expr) => {
-    const print = fingerprint(expr)
-    return split.keys.find((key) => fingerprint(key.expr) === print)?.name
-  })
+  const names = exprs.map((expr) => split.keyOf(expr))
   return names.every((name) => name !== undefined) ? names : []
 }
 

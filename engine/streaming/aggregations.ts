@@ -20,6 +20,7 @@ import { groupsByWindow, unsupported, withSubstreams } from './select_shape.js'
 import { SessionAggregate } from './session_aggregate.js'
 import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
+import { SubstreamAggregate } from './substream_aggregate.js'
 import { SubstreamWindows } from './substream_windows.js'
 import { changelogOf } from './traced.js'
 import { WindowAggregate } from './window_aggregate.js'
@@ -76,7 +77,11 @@ export class Aggregations {
   }
 
   #global(source: Source, state: GroupState, partitionBy: Expr[], policy: EmitPolicy): Promise<Operator> {
-    return GlobalAggregate.create(source, state, partitionBy, policy, this.#backfill, this.pipe.startedAt)
+    const keys = state.keysOf(partitionBy)
+    if (keys.length > 0 && policy.periodMs > 0 && !policy.repeat) {
+      return SubstreamAggregate.create(this.pipe, source, state, keys, policy, this.#backfill)
+    }
+    return GlobalAggregate.create(source, state, policy, this.#backfill, this.pipe.startedAt)
   }
 
   async #groups(select: Select, input: JoinInput, isTraced: boolean): Promise<GroupState> {
@@ -99,7 +104,7 @@ export class Aggregations {
     const select = withSubstreams({ ...written, emit: undefined, columns })
     const state = await this.#groups(select, input, true)
     const touched: EmitPolicy = { ...policy, kind: 'on_update' }
-    const answers = await this.#global(input.source, state, [], touched)
+    const answers = await this.#global(input.source, state, written.partitionBy ?? [], touched)
     return changelogOf(this.pipe, answers, state.keys, deltaAt)
   }
 }
@@ -107,7 +112,7 @@ export class Aggregations {
 /** Whether a FROM is an aggregation without windows, whose emissions replace each other. */
 function givesAnswers(source: Source): boolean {
   const operator = source instanceof OperatorSource ? source.operator : undefined
-  return operator instanceof GlobalAggregate || operator instanceof AnswerAggregate
+  return [GlobalAggregate, SubstreamAggregate, AnswerAggregate].some((kind) => operator instanceof kind)
 }
 
 /** The windows that a FROM consists of. */

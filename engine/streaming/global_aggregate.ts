@@ -1,4 +1,3 @@
-import type { Expr } from '../../dialect/ast.js'
 import type { OutputColumn } from '../contracts.js'
 import type { GroupState } from './aggregate_state.js'
 import type { Backfill } from './backfill.js'
@@ -21,8 +20,6 @@ export class GlobalAggregate implements Operator {
     readonly policy: EmitPolicy,
     readonly backfill: Backfill,
     readonly sample: Delta,
-    /** Keys of PARTITION BY: each substream speaks when it has something new. */
-    readonly substream: string[],
     startedAt: number,
   ) {
     this.children = source.operators
@@ -31,17 +28,14 @@ export class GlobalAggregate implements Operator {
     this.#ticker = new Ticker(policy, startedAt)
   }
 
-  /** `partitionBy`: each of these substreams speaks when it has something new. */
   static async create(
     source: Source,
     state: GroupState,
-    partitionBy: Expr[],
     policy: EmitPolicy,
     backfill: Backfill,
     startedAt: number,
   ): Promise<GlobalAggregate> {
-    const substream = state.keysOf(partitionBy)
-    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), substream, startedAt)
+    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), startedAt)
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {
@@ -62,8 +56,7 @@ export class GlobalAggregate implements Operator {
 
   /** What changed after batch `seq`, or all groups. */
   #toShow(seq: number): string {
-    if (this.policy.kind === 'on_update') return this.state.touchedSince(seq)
-    return this.substream.length === 0 ? '1' : this.state.besideTouched(seq, this.substream)
+    return this.policy.kind === 'on_update' ? this.state.touchedSince(seq) : '1'
   }
 
   deadline(): number | undefined {

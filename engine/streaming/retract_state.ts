@@ -110,13 +110,14 @@ export class RetractState implements GroupState {
     return keysOf(this.split, exprs)
   }
 
-  besideTouched(seq: number, keys: string[]): string {
-    const group = this.#identity(keys)
-    return `${group} IN (SELECT ${group} FROM ${this.groups} WHERE _seq > ${seq})`
+  get touches(): string {
+    return this.groups
   }
 
   touchedSince(seq: number): string {
-    return this.keys.length === 0 ? '1' : this.besideTouched(seq, this.keys)
+    if (this.keys.length === 0) return '1'
+    const group = this.identityOf(this.keys)
+    return `${group} IN (SELECT ${group} FROM ${this.groups} WHERE _seq > ${seq})`
   }
 
   async emit(condition: string): Promise<Delta | undefined> {
@@ -167,7 +168,7 @@ export class RetractState implements GroupState {
     return this.isTraced ? traced(final, keys, `sum(${ROWS})`) : { ...final, ...having }
   }
 
-  #identity(keys: string[]): string {
+  identityOf(keys: readonly string[]): string {
     return identity(
       keys.map(id),
       keys.map((key) => this.keyTypes[this.keys.indexOf(key)] ?? ''),

@@ -3,7 +3,6 @@ import { quoteIdentifier as id } from '../chdb/pool.js'
 import type { OutputColumn } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { translateExpr } from '../planner/index.js'
-import { fingerprint } from '../planner/walk.js'
 import { AggregateState } from './aggregate_state.js'
 import type { Backfill } from './backfill.js'
 import type { EmitPolicy } from './emit.js'
@@ -67,9 +66,9 @@ export class SubstreamWindows implements Operator {
     const extras = [{ name: '_wend', sql: WINDOW_END, chType: 'Int64', key: true }]
     const source = new OperatorSource(assign, alias)
     const state = await AggregateState.create(pipe, number, withBothBounds(select), source, extras)
-    const keys = (select.partitionBy ?? []).map((key) => {
-      const known = state.split.keys.find((k) => fingerprint(k.expr) === fingerprint(key))
-      if (!known) throw new EngineError('NOT_IMPLEMENTED', 'PARTITION BY of an alias is not supported')
+    const keys = (select.partitionBy ?? []).map((written) => {
+      const known = state.split.keys.find(({ name }) => name === state.split.keyOf(written))!
+      const key = known.expr
       const plain = key.kind === 'column' ? { ...key, path: key.path.slice(-1) } : key
       return { sql: translateExpr(plain, pipe.env), name: known.name }
     })
