@@ -192,6 +192,8 @@ export interface Catalog {
 export interface Relation {
   sql: string
   columns: string[]
+  /** Those of the columns that are known to hold strings. */
+  strings?: string[]
 }
 
 /** How a slice of a stream is shown. What is written here may name stored columns as `__t.name`. */

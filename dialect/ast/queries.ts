@@ -130,7 +130,9 @@ export interface RawTable extends Aliasable {
    * A join whose rows lie in one relation: what its relations show. Column `c` of relation `a` is named `a.c`, those of
    * a relation without a name go by their own.
    */
-  relations?: { alias?: string; columns: string[] }[]
+  relations?: { alias?: string; columns: string[]; strings?: string[] }[]
+  /** Those of the columns that are known to hold strings. */
+  strings?: string[]
 }
 
 /** Both spellings (1.6 and 3.x) land in this one node; `spelling` remembers nothing: lowering chooses. */

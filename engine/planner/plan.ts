@@ -21,6 +21,7 @@ import type {
   UdfRegistry,
 } from '../contracts.js'
 import { EngineError } from '../errors.js'
+import { textColumns } from '../text_columns.js'
 import { describeQuery } from './describe.js'
 import { dictionaryRelation, storedDictionary } from './dictionaries.js'
 import { bindLeaves, expandViews, type Leaf, viewBody } from './sources.js'
@@ -180,7 +181,10 @@ class BoundedPlanner {
       return bound.kind === 'subquery_table' ? this.#translated(bound.query) : (bound as RawTable)
     }
     const inner = await this.#resolve(table)
-    if (inner?.kind === 'raw_table') return { sql: inner.sql, columns: inner.columns }
+    if (inner?.kind === 'raw_table') {
+      const { sql, columns, strings } = inner
+      return { sql, columns, strings }
+    }
     return this.#translated({ kind: 'select', with: [], columns: [{ kind: 'star' }], from: inner ?? table })
   }
 
@@ -189,8 +193,8 @@ class BoundedPlanner {
   }
 
   #translated(query: Query): Relation {
-    const { sql, columns } = translateQuery(query, this.#env)
-    return { sql: `(${sql})`, columns }
+    const { sql, ...shown } = translateQuery(query, this.#env)
+    return { sql: `(${sql})`, ...shown }
   }
 
   async #relation(leaf: NamedTable): Promise<Relation> {
@@ -210,7 +214,7 @@ class BoundedPlanner {
       case 'random_stream': {
         const { relation, release } = await external.snapshot(object, { settings: this.#settings })
         this.#releases.push(release)
-        return relation
+        return { ...relation, strings: textColumns(object.columns) }
       }
       case 'dictionary':
         return dictionaryRelation(object)

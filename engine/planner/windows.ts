@@ -84,6 +84,7 @@ export function tumbleRelation(relation: Relation, window: WindowArguments, env:
   return {
     sql: `(SELECT ${outer} FROM ${inner})`,
     columns: [...relation.columns.filter((c) => !BOUNDS.includes(c)), ...BOUNDS],
+    strings: relation.strings,
   }
 }
 
@@ -109,5 +110,6 @@ export function dedupRelation(
   return {
     sql: `(SELECT * FROM ${relation.sql}${order} LIMIT 1 BY ${keys.join(', ')})`,
     columns: relation.columns,
+    strings: relation.strings,
   }
 }

@@ -9,6 +9,7 @@ import type {
   StreamObject,
   StreamStore,
 } from '../contracts.js'
+import { textColumns } from '../text_columns.js'
 import { KeyedLocks } from './locks.js'
 import { isStack, LEVEL, stackedRows } from './retractions.js'
 import { ROW_NUMBER } from './row_number.js'
@@ -190,6 +191,7 @@ class ChdbStreamStore implements OpenStreamStore {
     return {
       sql: `(SELECT ${show.join(', ')} FROM ${historyTable(stream)} AS __t WHERE ${where}${shape.ordered ? ' ORDER BY __t._tp_sn' : ''})`,
       columns: asteriskColumns(stream),
+      strings: textColumns(stream.columns),
     }
   }
 
@@ -205,7 +207,11 @@ class ChdbStreamStore implements OpenStreamStore {
   #current(stream: StreamObject, columns: string[]): Relation {
     const from = isKeyed(stream) ? `${currentTable(stream)} AS __t FINAL` : `${historyTable(stream)} AS __t`
     const where = isStack(stream) ? ` WHERE __t.${LEVEL} > 0` : ''
-    return { sql: `(SELECT ${columns.join(', ')} FROM ${from}${where})`, columns: asteriskColumns(stream) }
+    return {
+      sql: `(SELECT ${columns.join(', ')} FROM ${from}${where})`,
+      columns: asteriskColumns(stream),
+      strings: textColumns(stream.columns),
+    }
   }
 
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined {

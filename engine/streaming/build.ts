@@ -1,6 +1,7 @@
 import type { Expr, NamedTable, Query, Select, TableExpr, TableFunction } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
 import { isAggregation, relationName } from '../planner/index.js'
+import { rewriteExpr } from '../planner/walk.js'
 import { Aggregations, directWindow } from './aggregations.js'
 import { ArrayJoinSource } from './array_join.js'
 import { Backfill } from './backfill.js'
@@ -29,13 +30,23 @@ import type { Place } from './place.js'
 import { Project } from './project.js'
 import { pushedDown } from './push_down.js'
 import { Replay, refusedReplay } from './replay.js'
+import { fromThere, withSharedNames } from './reserved_columns.js'
 import { isKeyed, Scan } from './scan.js'
 import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
-import { byAlias, mentions, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
+import { byAlias, namedCtes, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
 import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
-import { column, conjuncts, functionsOf, limitNumber, settingsOf, VOLATILE } from './syntax.js'
+import {
+  callsIn,
+  column,
+  columnsOf,
+  conjuncts,
+  functionsOf,
+  limitNumber,
+  settingsOf,
+  VOLATILE,
+} from './syntax.js'
 import { Union } from './union.js'
 import { WindowAssign } from './window_assign.js'
 
@@ -96,20 +107,22 @@ class Builder {
   }
 
   async #unlimited(asked: Select, outer: Place): Promise<Operator> {
-    const written = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
-    if (!written.from) throw unsupported('SELECT without FROM as a part of a streaming query')
-    const plain = withoutOver(written, this.pipe.env)
+    const given = withoutLast(asked, this.pipe.env, { ...outer.settings, ...settingsOf(asked.settings) })
+    if (!given.from) throw unsupported('SELECT without FROM as a part of a streaming query')
+    const plain = withoutOver(given, this.pipe.env)
     const overGroups = lagOverGroups(plain, this.pipe.env)
     if (overGroups) return this.select(overGroups, outer)
-    const { from = written.from, ...rest } = pushedDown(plain, this.pipe.env)
+    const { from = given.from, ...rest } = pushedDown(plain, this.pipe.env)
     const select = byAlias({ ...rest, from })
     const aliases = tableNames(select.from)
     const inherited = passedOn(outer.time, select)
-    const terms = [...conjuncts(select.where), ...conjuncts(select.prewhere)]
+    const ctes = withCtes(select, outer.ctes)
+    const written = [...conjuncts(select.where), ...conjuncts(select.prewhere)]
+    const terms = fromThere(withConstants(written, select), select.from, ctes)
     const aggregates = isAggregation(select, this.pipe.env)
     const changes = select.emit?.mode === 'changelog'
     const place: Place = {
-      ctes: withCtes(select, outer.ctes),
+      ctes,
       settings: { ...outer.settings, ...settingsOf(select.settings) },
       time: [...inherited, ...timeConditions(terms, aliases)],
       terms,
@@ -118,9 +131,10 @@ class Builder {
       emitsChangelog: aggregates && changes,
     }
     const input = await this.from(select.from, place)
+    const meant = withSharedNames(select, input.side, ctes)
     const trimmed = {
-      ...select,
-      with: select.with.filter((item) => item.kind === 'expr' || mentions(select, item.name)),
+      ...meant,
+      with: [...namedCtes(select, ctes), ...select.with.filter((item) => item.kind === 'expr')],
     }
     if (aggregates) return this.#aggregations.build(trimmed, input, outer)
     refuseEmit(select.emit, input.source.semantic, directWindow(input.source) !== undefined)
@@ -131,6 +145,12 @@ class Builder {
   }
 
   async #flat(select: Select, source: Source): Promise<Operator> {
+    if (callsIn(select).has('emit_version')) {
+      throw new EngineError(
+        'UNSUPPORTED',
+        'emit_version() shall be only used along with streaming aggregations',
+      )
+    }
     const { distinct, limitBy, ...plain } = select
     if (limitBy && !distinct) return this.#limitBy(plain, limitBy, source)
     if (limitBy) throw unsupported('LIMIT BY with DISTINCT in a streaming query')
@@ -220,7 +240,7 @@ class Builder {
   }
 
   #input(operator: Operator, alias: string | undefined): JoinInput {
-    const columns = [...operator.columns.map((c) => c.name), ...VIRTUAL_COLUMNS]
+    const columns = [...new Set([...operator.columns.map((c) => c.name), ...VIRTUAL_COLUMNS])]
     return { source: new OperatorSource(operator, alias), side: { relations: [{ alias, columns }] } }
   }
 
@@ -284,6 +304,18 @@ class Builder {
     }
     return false
   }
+}
+
+/** Terms of a WHERE with the aliases of constants replaced by what they stand for. */
+function withConstants(terms: Expr[], { columns, with: items }: Select): Expr[] {
+  const named = [...columns, ...items].flatMap((item) => {
+    const isNamed = item.kind === 'alias' || item.kind === 'expr'
+    return isNamed && columnsOf(item.expr).length === 0 ? [[item.name, item.expr] as const] : []
+  })
+  const constants = new Map(named)
+  const expr = (e: Expr) =>
+    e.kind === 'column' && e.path.length === 1 ? constants.get(e.path[0]!) : undefined
+  return constants.size === 0 ? terms : terms.map((term) => rewriteExpr(term, { expr }))
 }
 
 /** What a SELECT and the conditions of its joins may name. */

@@ -21,7 +21,7 @@ const REFUSED = new Set([
   'quantile',
   'top_k',
 ])
-const COMBINATORS = new Set(['_if', '_distinct'])
+const COMBINATORS = new Set(['_if', '_distinct', '_distinct_retract'])
 
 /** An aggregation as it is to be read over a changelog. */
 export interface ChangelogAggregation {
@@ -47,7 +47,7 @@ export function overChangelog(select: Select, env: TranslateEnv): ChangelogAggre
       refuse(name)
       // The values are kept in order, as the set that counts them is.
       if (name === 'group_uniq_array') return call('array_sort', [expr])
-      return expr
+      return { ...expr, name: name.replace('_distinct_retract', '_distinct') }
     },
   }
   const rewritten: Select = {

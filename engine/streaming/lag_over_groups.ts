@@ -32,7 +32,9 @@ export function lagOverGroups(select: Select, env: TranslateEnv): Select | undef
   )
   for (const key of [...keys, ...(select.partitionBy ?? [])]) named(key)
   const isAggregate = (name: string) =>
-    isAggregateFunction(name.toLowerCase()) || env.lookup(name)?.kind === 'aggregate'
+    isAggregateFunction(name.toLowerCase()) ||
+    name.toLowerCase() === 'emit_version' ||
+    env.lookup(name)?.kind === 'aggregate'
   const overGroups = (expr: Expr): Expr =>
     rewriteExpr(expr, {
       expr: (e) => {

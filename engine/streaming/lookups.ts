@@ -98,7 +98,7 @@ export function liveLookup(side: LiveSide): Lookup {
 }
 
 function withArrival(relation: Relation): Relation {
-  return { sql: `(SELECT *, _tp_sn AS ${ARRIVAL} FROM ${relation.sql})`, columns: relation.columns }
+  return { ...relation, sql: `(SELECT *, _tp_sn AS ${ARRIVAL} FROM ${relation.sql})` }
 }
 
 /** The query with the order of arrival as a further column; undefined where a row has no such order. */

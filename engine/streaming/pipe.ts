@@ -7,6 +7,7 @@ import type {
   ExternalSources,
   OutputColumn,
   QueryContext,
+  Relation,
   StreamStore,
   UdfRegistry,
 } from '../contracts.js'
@@ -206,6 +207,6 @@ export function unwrap(sql: string): string {
 }
 
 /** A relation as a FROM item. */
-export function rawTable(relation: { sql: string; columns: string[] }, alias?: string): TableExpr {
-  return { kind: 'raw_table', sql: relation.sql, columns: relation.columns, ...(alias ? { alias } : {}) }
+export function rawTable({ sql, columns, strings }: Relation, alias?: string): TableExpr {
+  return { kind: 'raw_table', sql, columns, ...(strings ? { strings } : {}), ...(alias ? { alias } : {}) }
 }

@@ -1,5 +1,6 @@
 import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
 import type { OutputColumn } from '../contracts.js'
+import { textColumns } from '../text_columns.js'
 import { VIRTUAL_COLUMNS } from './bounded.js'
 import type { Side } from './join_keys.js'
 import type { LiveRows, RowColumn } from './live_rows.js'
@@ -81,11 +82,17 @@ export class RowsOf {
   /** A relation with these columns, addressed as the FROM is. `deltas`: it has `_tp_delta` too. */
   table(sql: string, deltas = false): TableExpr {
     const delta = deltas ? [DELTA.name] : []
-    if (this.relations.length === 1) {
-      return rawTable({ sql, columns: [...this.names, ...delta] }, this.relations[0]!.alias)
-    }
-    const relations = deltas ? [...this.relations, { columns: delta }] : this.relations
-    return { kind: 'raw_table', sql, columns: [...this.names, ...delta], relations }
+    const columns = [...this.names, ...delta]
+    const strings = textColumns(this.columns)
+    if (this.relations.length === 1) return rawTable({ sql, columns, strings }, this.relations[0]!.alias)
+    const own = this.relations.map((relation) => ({
+      ...relation,
+      strings: relation.columns.filter((name) =>
+        strings.includes(relation.alias === undefined ? name : `${relation.alias}.${name}`),
+      ),
+    }))
+    const relations = deltas ? [...own, { columns: delta }] : own
+    return { kind: 'raw_table', sql, columns, relations }
   }
 
   /** Of rows in one relation those whose keys occur among others. */

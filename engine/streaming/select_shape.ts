@@ -3,6 +3,7 @@ import { columnName, isAggregateFunction } from '../../dialect/index.js'
 import { EngineError } from '../errors.js'
 import type { TranslateEnv } from '../planner/index.js'
 import { fingerprint, rewriteExpr, rewriteQuery } from '../planner/walk.js'
+import type { Ctes } from './is_streaming.js'
 import { columnsOf } from './syntax.js'
 
 /**
@@ -118,11 +119,23 @@ function namedTables(table: TableExpr): NamedTable[] {
   return table.kind === 'array_join' ? namedTables(table.left) : []
 }
 
-/** Whether a CTE is still named after the FROM was replaced: in a subquery of an expression, or by a later CTE. */
-export function mentions(select: Select, cte: string): boolean {
-  const { from, ...rest } = select
-  void from
-  return hasTable(rest, cte)
+/** `x IN cte`. */
+function isNamed(list: Expr, name: string): boolean {
+  return list.kind === 'column' && list.path.length === 1 && list.path[0] === name
+}
+
+/** The CTEs that a SELECT still names, and those that they name, in the order of their definition. */
+export function namedCtes(select: Select, ctes: Ctes): Select['with'] {
+  const needed: Select['with'] = []
+  const { from, with: own, ...rest } = select
+  void [from, own]
+  const asking: unknown[] = [rest, ...own.filter((item) => item.kind === 'expr')]
+  for (const [name, query] of [...ctes].reverse()) {
+    if (!asking.some((node) => hasTable(node, name))) continue
+    needed.unshift({ kind: 'cte', name, query })
+    asking.push(query)
+  }
+  return needed
 }
 
 function hasTable(node: unknown, name: string): boolean {
@@ -130,5 +143,6 @@ function hasTable(node: unknown, name: string): boolean {
   if (Array.isArray(node)) return node.some((item) => hasTable(item, name))
   const record = node as Record<string, unknown>
   if (record.kind === 'table' && (record.name as { name?: string }).name === name) return true
+  if (record.kind === 'in' && isNamed(record.list as Expr, name)) return true
   return Object.values(record).some((value) => hasTable(value, name))
 }

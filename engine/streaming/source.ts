@@ -1,5 +1,6 @@
 import type { TableExpr } from '../../dialect/ast.js'
-import type { Batch, Operator, Semantic, Source } from './operator.js'
+import { textColumns } from '../text_columns.js'
+import type { Batch, Delta, Operator, Semantic, Source } from './operator.js'
 import { rawTable } from './pipe.js'
 
 /** One operator as the FROM of a SELECT. */
@@ -20,12 +21,16 @@ export class OperatorSource implements Source {
   }
 
   sample(): TableExpr {
-    return rawTable(this.operator.sample, this.alias)
+    return this.#table(this.operator.sample)
   }
 
   async bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]> {
     const delta = await this.operator.step(batch, wanted)
-    return delta ? [rawTable(delta, this.alias)] : []
+    return delta ? [this.#table(delta)] : []
+  }
+
+  #table({ sql, columns }: Delta): TableExpr {
+    return rawTable({ sql, columns, strings: textColumns(this.operator.columns) }, this.alias)
   }
 
   origin(batch: Batch, path: string[]): string | undefined {

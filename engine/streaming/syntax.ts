@@ -87,6 +87,23 @@ export function functionsOf(query: Query): Set<string> {
   return names
 }
 
+/** Function calls of a SELECT itself, not of its subqueries; names lower-case. */
+export function callsIn(select: Select): Set<string> {
+  const names = new Set<string>()
+  const exprs = [
+    ...select.columns,
+    ...select.with.flatMap((item) => (item.kind === 'expr' ? [item.expr] : [])),
+    ...[select.where, select.having].filter((expr) => expr !== undefined),
+  ]
+  for (const expr of exprs) {
+    visitExpr(expr, (e) => {
+      if (e.kind === 'call') names.add(e.name.toLowerCase())
+      return undefined
+    })
+  }
+  return names
+}
+
 /** Column references in an expression; subqueries are not entered. */
 export function columnsOf(expr: Expr): ColumnRef[] {
   const refs: ColumnRef[] = []

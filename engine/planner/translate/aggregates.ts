@@ -29,6 +29,7 @@ export interface AggregateModel extends AggregatePart {
 
 /** Suffixes of Proton's aggregate functions, longest first, with the arguments each takes from the end. */
 const COMBINATORS: [suffix: string, store: string, args: number][] = [
+  ['_distinct_streaming', 'Distinct', 0],
   ['_simple_state', 'SimpleState', 0],
   ['_or_default', 'OrDefault', 0],
   ['_for_each', 'ForEach', 0],
@@ -176,6 +177,8 @@ const percentile = (level: string): BaseBuilder => {
   return (args) => ({ name: 'quantile', parameters: [level], args })
 }
 
+const countDistinct: BaseBuilder = (args) => ({ name: 'uniqExact', parameters: [], args })
+
 /** Aggregates whose call is written differently here and there. All others keep their arguments. */
 const BASES: Record<string, BaseBuilder> = {
   earliest: byArrival('any', 'argMin'),
@@ -224,7 +227,8 @@ const BASES: Record<string, BaseBuilder> = {
       },
     }
   },
-  count_distinct: (args) => ({ name: 'uniqExact', parameters: [], args }),
+  count_distinct: countDistinct,
+  count_distinct_streaming: countDistinct,
 }
 
 function quantileBase(args: string[], given: string[], name: string): Base {
@@ -244,6 +248,13 @@ export function aggregateModel(call: FunctionCall, scope: Scope): AggregateModel
   const exact = splitName(call.name, scope)
   const split = exact ?? splitName(call.name.toLowerCase(), scope)
   if (!split) return undefined
+
+  if (/_distinct_retract(?:_if)?$/.test(split.base)) {
+    throw new EngineError(
+      'FUNCTION_NOT_ALLOWED',
+      `The function '${call.name}' is not supported in the current stream mode. Consider using the '_distinct' suffix instead of '_distinct_retract'.`,
+    )
+  }
 
   let texts = call.args.filter((arg) => arg.kind !== 'star').map((arg) => exprText(arg, scope))
   const given = (call.parameters ?? []).map((p) => exprText(p, scope))

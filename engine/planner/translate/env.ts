@@ -18,7 +18,7 @@ export interface TranslateEnv {
   dictionary?: (name: string) => string
   /** Nothing is emitted but the one result: aggregates that decide themselves when to speak cannot. */
   bounded?: boolean
-  /** What `emit_version()` answers; 0 where nothing counts emissions. */
+  /** What `emit_version()` answers; absent where nothing is emitted more than once. */
   emitVersion?: () => number
   /** What `database()` and `user()` answer. */
   database?: string
@@ -29,4 +29,6 @@ export interface TranslateEnv {
 export interface Translated {
   sql: string
   columns: string[]
+  /** Those of the columns that are known to hold strings. */
+  strings?: string[]
 }

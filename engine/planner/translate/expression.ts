@@ -3,10 +3,11 @@ import { toClickHouseType } from '../../../dialect/index.js'
 import { quoteIdentifier, quoteString } from '../../chdb/pool.js'
 import { EngineError } from '../../errors.js'
 import { callText } from './calls.js'
-import { jsonPathText } from './json.js'
+import { jsonArrayText, jsonPathText } from './json.js'
 import { parameterText } from './parameters.js'
 import { queryText } from './query.js'
 import { columnText, type Scope } from './scope.js'
+import { isString } from './strings.js'
 
 /**
  * `condition`: only truth matters (WHERE, ON), so that the store can use its indexes.
@@ -59,7 +60,7 @@ export function exprText(expr: Expr, scope: Scope, mode: Mode = 'value'): string
     case 'map':
       return `map(${expr.entries.flatMap((e) => [value(e.key), value(e.value)]).join(', ')})`
     case 'subscript':
-      return `arrayElement(${value(expr.expr)}, ${value(expr.index)})`
+      return elementText(expr.expr, expr.index, scope)
     case 'tuple_element': {
       const element = /^\d+$/.test(expr.element) ? expr.element : quoteString(expr.element)
       return `tupleElement(${value(expr.expr)}, ${element})`
@@ -91,6 +92,13 @@ export function exprText(expr: Expr, scope: Scope, mode: Mode = 'value'): string
     case 'extract':
       return extractText(expr.unit, value(expr.expr))
   }
+}
+
+/** `x[i]` of an array or a map, or of a string that holds a JSON array; `x[*]` and without an index: the array. */
+export function elementText(array: Expr, index: Expr | undefined, scope: Scope): string {
+  const given = exprText(array, scope)
+  const text = isString(array, scope) ? jsonArrayText(given) : given
+  return !index || index.kind === 'star' ? text : `arrayElement(${text}, ${exprText(index, scope)})`
 }
 
 /** A predicate's text, made `bool` where it is seen. NULL stays NULL. */

@@ -35,30 +35,30 @@ function tableText(table: TableExpr, scope: Scope, place: Place): From {
     case 'raw_table':
       if (table.relations) return joinedRows(table, table.relations, scope, place)
       return {
-        ...leaf(table.sql, table.columns, table.alias, table.columnAliases, place),
+        ...leaf(table.sql, table, table.alias, table.columnAliases, place),
         arrival: table.columnAliases?.length ? undefined : rawArrival(table, scope),
       }
     case 'subquery_table': {
-      const { sql, columns, arrival } = queryText(table.query, inside(scope), place.arrival)
+      const { sql, arrival, ...shown } = queryText(table.query, inside(scope), place.arrival)
       return {
-        ...leaf(`(${sql})`, columns, table.alias, table.columnAliases, place),
+        ...leaf(`(${sql})`, shown, table.alias, table.columnAliases, place),
         arrival: table.columnAliases?.length ? undefined : arrival,
       }
     }
     case 'table': {
       const { database, name } = table.name
-      const columns = database === undefined ? scope.ctes.get(name) : undefined
-      if (!columns) {
+      const shown = database === undefined ? scope.ctes.get(name) : undefined
+      if (!shown) {
         throw new EngineError(
           'UNKNOWN_STREAM',
           `Stream ${database ?? scope.env.database ?? 'default'}.${name} doesn't exist`,
         )
       }
-      return leaf(quoteIdentifier(name), columns, table.alias ?? name, table.columnAliases, place)
+      return leaf(quoteIdentifier(name), shown, table.alias ?? name, table.columnAliases, place)
     }
     case 'table_function': {
       const { sql, columns } = tableFunctionText(table, scope)
-      return leaf(sql, columns, table.alias, table.columnAliases, place)
+      return leaf(sql, { columns }, table.alias, table.columnAliases, place)
     }
     case 'join':
       place.inJoin = true
@@ -94,8 +94,9 @@ function joinedRows(
   scope: Scope,
   place: Place,
 ): From {
-  const { sql } = leaf(table.sql, table.columns, undefined, undefined, place)
-  return { sql, sources: relations, merged: new Set(), arrival: rawArrival(table, scope) }
+  const { sql } = leaf(table.sql, table, undefined, undefined, place)
+  const sources = relations.map((relation) => ({ ...relation, strings: new Set(relation.strings) }))
+  return { sql, sources, merged: new Set(), arrival: rawArrival(table, scope) }
 }
 
 /** Subqueries in FROM see CTEs and outer relations, not their siblings. */
@@ -105,7 +106,7 @@ function inside(scope: Scope): Scope {
 
 function leaf(
   sql: string,
-  columns: readonly string[],
+  { columns, strings }: { columns: readonly string[]; strings?: Iterable<string> },
   given: string | undefined,
   names: string[] | undefined,
   place: Place,
@@ -123,7 +124,8 @@ function leaf(
     text = `(SELECT ${renamed.join(', ')} FROM ${sql})`
   }
   if (alias !== undefined && text !== quoteIdentifier(alias)) text = `${text} AS ${quoteIdentifier(alias)}`
-  return { sql: text, sources: [{ alias, columns: output }], merged: new Set() }
+  const texts = output === columns ? { strings: new Set(strings) } : {}
+  return { sql: text, sources: [{ alias, columns: output, ...texts }], merged: new Set() }
 }
 
 const STRICTNESS = {

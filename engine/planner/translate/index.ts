@@ -11,8 +11,8 @@ import { settingsText } from './settings.js'
  * SETTINGS clause, so that callers can append theirs. Throws EngineErrors with Proton's codes.
  */
 export function translateQuery(query: Query, env: TranslateEnv): Translated {
-  const { sql, columns } = queryText(query, emptyScope(env))
-  return { sql: settingsText(query.settings) ? `SELECT * FROM (${sql})` : sql, columns }
+  const { sql, columns, strings } = queryText(query, emptyScope(env))
+  return { sql: settingsText(query.settings) ? `SELECT * FROM (${sql})` : sql, columns, strings }
 }
 
 /** An expression over columns that need no qualification. */

@@ -25,6 +25,16 @@ function scalarText(json: string, path: readonly Step[]): string {
   return `if(isNull(${found}), if(JSONHas(${args}), 'null', ''), assumeNotNull(${found}))`
 }
 
+/** Whether a path gives an array of texts. */
+export function isJsonArrayPath(path: readonly Step[]): boolean {
+  return path.some((step) => 'wildcard' in step)
+}
+
+/** The elements of a JSON array in a string, as texts; empty where the string holds none. */
+export function jsonArrayText(args: string): string {
+  return `arrayMap(_j -> ${unquoted('_j')}, JSONExtractArrayRaw(${args}))`
+}
+
 /** A JSON string's content; the JSON text of anything else. */
 export function unquoted(raw: string): string {
   return `if(startsWith(${raw}, '"'), JSONExtractString(${raw}), ${raw})`

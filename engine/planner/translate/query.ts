@@ -10,6 +10,7 @@ import { fromText } from './from.js'
 import { isAggregation } from './is_aggregation.js'
 import { aliasesOf, columnText, emptyScope, qualifierAt, type Scope, type Source } from './scope.js'
 import { settingsText } from './settings.js'
+import { isString } from './strings.js'
 
 /** A query's text, the names of its columns, and the extra column that orders its rows by arrival. */
 interface QueryText extends Translated {
@@ -41,7 +42,12 @@ function unionText(union: UnionQuery, outer: Scope): Translated {
     return `${same ? left : `(${left})`} ${words[i]} (${arm.sql})`
   }, first.sql)
   const settings = settingsText(union.settings)
-  return { sql: settings ? `SELECT * FROM (${sql}) SETTINGS ${settings}` : sql, columns: first.columns }
+  const strings = first.strings?.filter((_, i) => rest.every((arm) => arm.strings?.includes(arm.columns[i]!)))
+  return {
+    sql: settings ? `SELECT * FROM (${sql}) SETTINGS ${settings}` : sql,
+    columns: first.columns,
+    strings,
+  }
 }
 
 interface Output {
@@ -49,6 +55,7 @@ interface Output {
   name: string
   /** The expression that was given its name by us, and could be given another. */
   unnamed?: string
+  isString?: boolean
 }
 
 /** Two different expressions of one canonical name: the store wants them apart, so the later is numbered. */
@@ -112,7 +119,12 @@ function selectText(select: Select, outer: Scope, carry: boolean): QueryText {
   if (select.withTies) parts.push('WITH TIES')
   const settings = settingsText(select.settings)
   if (settings) parts.push(`SETTINGS ${settings}`)
-  return { sql: parts.join(' '), columns: outputs.map((o) => o.name), arrival: carried ? CARRIED : undefined }
+  return {
+    sql: parts.join(' '),
+    columns: outputs.map((o) => o.name),
+    arrival: carried ? CARRIED : undefined,
+    strings: outputs.filter((o) => o.isString).map((o) => o.name),
+  }
 }
 
 function definitionsOf(select: Select): Map<string, Expr> {
@@ -139,8 +151,8 @@ export function openScope(
   const withParts: string[] = []
   for (const item of select.with) {
     if (item.kind !== 'cte') continue
-    const { sql, columns } = queryText(item.query, scope)
-    ctes.set(item.name, columns)
+    const { sql, columns, strings } = queryText(item.query, scope)
+    ctes.set(item.name, { columns, strings: new Set(strings) })
     withParts.push(`${quoteIdentifier(item.name)} AS (${sql})`)
   }
   const from = select.from && fromText(select.from, scope, carry || readsArrival(select))
@@ -186,12 +198,15 @@ function outputsOf(column: Expr, scope: Scope): Output[] {
   if (column.kind === 'star') return expandStar(column, scope)
   if (column.kind === 'alias') {
     const text = exprText(column.expr, { ...scope, defining: column.name })
-    return [{ text: `${text} AS ${quoteIdentifier(column.name)}`, name: column.name }]
+    const named = `${text} AS ${quoteIdentifier(column.name)}`
+    return [{ text: named, name: column.name, isString: isString(column, scope) }]
   }
   if (column.kind === 'column') return [columnOutput(column.path, scope)]
   const name = columnName(column)
   const text = exprText(column, scope)
-  return [{ text: `${text} AS ${quoteIdentifier(name)}`, name, unnamed: text }]
+  return [
+    { text: `${text} AS ${quoteIdentifier(name)}`, name, unnamed: text, isString: isString(column, scope) },
+  ]
 }
 
 /** The names of a SELECT's columns. */
@@ -207,6 +222,7 @@ function columnOutput(path: string[], scope: Scope): Output {
     text: text === quoteIdentifier(name) ? text : `${text} AS ${quoteIdentifier(name)}`,
     name,
     unnamed: text,
+    isString: isString({ kind: 'column', path }, scope),
   }
 }
 
@@ -254,7 +270,7 @@ function starColumn(star: Star, source: Source, name: string, scope: Scope): Out
     return { text: `${text} AS ${quoteIdentifier(name)}`, name }
   }
   if (scope.sources.length === 1 || source.alias === undefined || scope.merged.has(name)) {
-    return { text: quoteIdentifier(name), name }
+    return { text: quoteIdentifier(name), name, isString: source.strings?.has(name) }
   }
   return columnOutput([source.alias, name], scope)
 }

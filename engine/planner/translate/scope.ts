@@ -9,6 +9,8 @@ export interface Source {
   alias?: string
   /** What `*` means. The relation may have more columns than these. */
   columns: readonly string[]
+  /** Those of the columns that are known to hold strings. */
+  strings?: ReadonlySet<string>
 }
 
 /** Where an expression stands: what its names can mean. */
@@ -24,7 +26,7 @@ export interface Scope {
   /** Parameters of the lambdas around. */
   lambda: ReadonlySet<string>
   /** CTEs in sight with their columns. */
-  ctes: ReadonlyMap<string, readonly string[]>
+  ctes: ReadonlyMap<string, Pick<Source, 'columns' | 'strings'>>
   /** Columns of USING and of ARRAY JOIN: never qualified. */
   merged: ReadonlySet<string>
   /** Scope of the query around, for correlated names. */

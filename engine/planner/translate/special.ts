@@ -8,8 +8,8 @@ import {
 import { quoteString } from '../../chdb/pool.js'
 import { EngineError, PROTON_VERSION } from '../../errors.js'
 import { isArray } from './arrays.js'
-import { exprText, intervalText, type Mode } from './expression.js'
-import { jsonPathText, parseJsonPath, unquoted } from './json.js'
+import { elementText, exprText, intervalText, type Mode } from './expression.js'
+import { jsonArrayText, jsonPathText, parseJsonPath } from './json.js'
 import { randomInTypeText } from './random_in_type.js'
 import type { Scope } from './scope.js'
 
@@ -60,8 +60,12 @@ export const SPECIAL: Record<string, Writer> = {
     if (!json || paths.length === 0) throw wrongCount('json_values', args.length, 'at least 2')
     return `[${paths.map((path) => SPECIAL.json_value!([json, path], scope, 'value')).join(', ')}]`
   },
-  json_extract_array: (args, scope) =>
-    `arrayMap(_j -> ${unquoted('_j')}, JSONExtractArrayRaw(${texts(args, scope).join(', ')}))`,
+  json_extract_array: (args, scope) => jsonArrayText(texts(args, scope).join(', ')),
+  array_element: (args, scope) => {
+    const [array, index] = args
+    if (!array || args.length > 2) throw wrongCount('array_element', args.length, '1 or 2')
+    return elementText(array, index, scope)
+  },
 
   // ---- time
   earliest_ts: () => "toDateTime64('1970-01-01 00:00:00', 3, 'UTC')",
@@ -113,7 +117,10 @@ export const SPECIAL: Record<string, Writer> = {
   current_database: (_args, scope) => quoteString(scope.env.database ?? 'default'),
   user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
   current_user: (_args, scope) => quoteString(scope.env.user ?? 'default'),
-  emit_version: (_args, scope) => `toInt64(${scope.env.emitVersion?.() ?? 0})`,
+  emit_version: (_args, { env }) => {
+    if (env.emitVersion) return `toInt64(${env.emitVersion()})`
+    throw new EngineError('UNSUPPORTED', 'emit_version() shall be only used in streaming query')
+  },
 
   array_reduce: (args, scope) => {
     const name = stringLiteral(args[0])

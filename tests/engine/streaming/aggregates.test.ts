@@ -327,6 +327,39 @@ describe('global aggregation', () => {
     await tail.stop()
   })
 
+  it('DISTINCT counts every value once, however it is spelled and however often it is emitted', async () => {
+    const send = await events('g7')
+    const calls = [
+      'sum_distinct(v)',
+      'sum(DISTINCT v)',
+      'sum_distinct_streaming(v)',
+      'avg_distinct_if(v, v > 1)',
+      'count_distinct(k, v)',
+      'count(DISTINCT k)',
+      'count_distinct_streaming(k)',
+      'sum(v)',
+    ].join(', ')
+    const all = await bench.query(`SELECT ${calls} FROM g7 EMIT ON UPDATE`)
+    const windows = await bench.query(
+      `SELECT k, sum_distinct_streaming(v) AS s FROM tumble(g7, ts, 5s) GROUP BY window_start, k ORDER BY k`,
+    )
+    await send([0, 'a', 1], [0, 'b', 3], [0, 'a', 1])
+    await all.take(1)
+    await send([0, 'a', 3], [1, 'b', 3], [9, 'b', 5])
+    expect(await all.take(2)).toEqual([
+      ['4', '4', '4', 3, '2', '2', '2', '5'],
+      ['9', '9', '9', 4, '4', '2', '2', '16'],
+    ])
+    expect(await windows.take(2)).toEqual([
+      ['a', '4'],
+      ['b', '3'],
+    ])
+    await expect(bench.query('SELECT sum_distinct_retract(v) FROM g7')).rejects.toMatchObject({ code: 446 })
+    await expect(bench.query('SELECT emit_version(), v FROM g7')).rejects.toMatchObject({ code: 997 })
+    await all.stop()
+    await windows.stop()
+  })
+
   it('PARTITION BY is one more key, and aggregates of aggregates work', async () => {
     const send = await events('g4')
     const tail = await bench.query(

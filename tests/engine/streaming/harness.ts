@@ -25,6 +25,9 @@ export interface StreamShape {
   mode?: StreamMode
   primaryKey?: string[]
   versionColumn?: string
+  shards?: number
+  /** The store's SQL that `_tp_shard` is taken of. */
+  shardingExpr?: string
 }
 
 /** A store, a catalog and a runtime on one directory that can be stopped and opened again. */
@@ -58,7 +61,7 @@ export class Bench {
   /** A new runtime over what the store has, as after a restart. */
   async start(): Promise<void> {
     this.catalog = await StoredCatalog.open(this.chdb)
-    this.store = await openStreamStore(this.chdb)
+    this.store = await openStreamStore(this.chdb, { shardSql: ({ shardingExpr }) => shardingExpr ?? '0' })
     await this.store.open(this.catalog.list().filter((o) => o.kind === 'stream'))
     this.runtime = await createRuntime({
       catalog: this.catalog,
@@ -116,7 +119,8 @@ export class Bench {
       columns: typed,
       primaryKey: shape.primaryKey ?? [],
       versionColumn: shape.versionColumn,
-      shards: 1,
+      shards: shape.shards ?? 1,
+      shardingExpr: shape.shardingExpr,
       settings: {},
     }
     await this.store.create(object)

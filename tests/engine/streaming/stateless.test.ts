@@ -7,6 +7,33 @@ beforeAll(async () => {
 })
 afterAll(() => bench.close())
 
+describe('elements of a JSON array in a string', () => {
+  it('are texts, wherever the string comes from', async () => {
+    await bench.stream('jsons', { raw: 'string', tags: 'array(string)', m: 'map(string, int32)' })
+    await bench.stream('names', { raw: 'low_cardinality(string)' })
+    const queries = [
+      "SELECT raw[*], raw[1], raw[-1], array_element(raw, 2), tags[*], tags[1], m['k'] FROM jsons",
+      "WITH c AS (SELECT raw AS r, m FROM jsons) SELECT r[2]:q, m['k'] FROM c",
+      'SELECT j.raw[1], n.raw[1] FROM jsons AS j JOIN names AS n ON j.raw = n.raw',
+      'SELECT max(raw)[1], max(tags)[1] FROM jsons EMIT ON UPDATE',
+    ]
+    const tails = []
+    for (const sql of queries) tails.push(await bench.query(sql))
+    const raw = '["x",{"q":7}]'
+    await bench.insert('names', [{ raw }])
+    await bench.insert('jsons', [{ raw, tags: ['t'], m: { k: 5 } }])
+    const rows = []
+    for (const tail of tails) rows.push(...(await tail.take(1)))
+    expect(rows).toEqual([
+      [['x', '{"q":7}'], 'x', '{"q":7}', '{"q":7}', ['t'], 't', 5],
+      ['7', 5],
+      ['x', 'x'],
+      ['x', 't'],
+    ])
+    for (const tail of tails) await tail.stop()
+  })
+})
+
 describe('tail queries', () => {
   it('begin at the latest row and filter what comes', async () => {
     await bench.stream('s1', { k: 'string', v: 'int32' })
