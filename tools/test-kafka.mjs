@@ -1,4 +1,4 @@
-// `npm run test:kafka [-- options of vitest]`: the tests that go through tests/kafka/broker.ts, which otherwise run
+// `npm run test:kafka [-- options of vitest]`: the tests that go through tests/kafka/, which otherwise run
 // against the engine's own broker, against Apache Kafka. Where Java or Maven is absent this says so and ends.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ function kafkaTests() {
   return readdirSync(join(root, 'tests'), { recursive: true })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join('tests', name))
-    .filter((name) => /from '.*\/kafka\/broker\.js'/.test(readFileSync(join(root, name), 'utf8')))
+    .filter((name) => /from '.*\/kafka\/(secured_)?broker\.js'/.test(readFileSync(join(root, name), 'utf8')))
 }
 
 async function run(env) {
@@ -42,7 +42,8 @@ if (missing !== undefined) {
     `Apache Kafka listens on ${kafka.brokers} after ${((Date.now() - started) / 1000).toFixed(1)} s`,
   )
   try {
-    process.exitCode = await run({ KAFKA_BROKERS: kafka.brokers })
+    const secured = kafka.secured ? { KAFKA_SECURED_BROKERS: JSON.stringify(kafka.secured) } : {}
+    process.exitCode = await run({ KAFKA_BROKERS: kafka.brokers, ...secured })
   } finally {
     await kafka.stop()
     rmSync(dir, { recursive: true, force: true })

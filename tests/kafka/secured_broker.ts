@@ -18,7 +18,7 @@ export interface SecuredBroker {
   otherName: string
 }
 
-export const USER = { username: 'shop', password: "s3cret, with 'quotes' and =" }
+export const USER = { username: 'shop', password: 's3cret-of-the-shop!' }
 
 const dir = mkdtempSync(join(tmpdir(), 'tpctl-certificates-'))
 const file = (name: string, content: string) => {
@@ -26,13 +26,19 @@ const file = (name: string, content: string) => {
   writeFileSync(path, content)
   return path
 }
-/** Files as a config names them. */
-export const FILES = {
+/** Apache Kafka's listeners, and the files for them (`npm run test:kafka`). */
+const apache: (SecuredBroker & { files: typeof OWN_FILES }) | undefined =
+  process.env.KAFKA_SECURED_BROKERS && JSON.parse(process.env.KAFKA_SECURED_BROKERS)
+
+const OWN_FILES = {
   ca: file('ca.pem', TEST_CERT),
   cert: file('cert.pem', TEST_CERT),
   key: file('key.pem', TEST_KEY),
   otherCa: file('other-ca.pem', OTHER_CERT),
 }
+/** Files as a config names them. */
+export const FILES = apache?.files ?? OWN_FILES
+
 const endings: (() => Promise<void>)[] = []
 afterAll(async () => {
   for (const end of endings.splice(0)) await end()
@@ -40,12 +46,11 @@ afterAll(async () => {
 })
 
 /**
- * Brokers that let nobody in without a login or a certificate: the engine's own, or Apache Kafka, whose listeners
- * KAFKA_SECURED_BROKERS names (`npm run test:kafka`).
+ * Brokers that let nobody in without a login or a certificate: the engine's own, or Apache Kafka. A test cannot tell
+ * which it is.
  */
 export async function securedBroker(): Promise<SecuredBroker> {
-  const named = process.env.KAFKA_SECURED_BROKERS
-  if (named !== undefined) return JSON.parse(named) as SecuredBroker
+  if (apache) return apache
   const tls = { cert: TEST_CERT, key: TEST_KEY }
   const users = { [USER.username]: USER.password }
   const own = async (name: string, options: object) => {

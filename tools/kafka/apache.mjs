@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { LISTENERS, makeCertificates, scramArguments, securedProperties } from './secured.mjs'
 
 const POM = fileURLToPath(new URL('pom.xml', import.meta.url))
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
@@ -54,11 +55,20 @@ export function fetchJars() {
   return folder
 }
 
-/** Starts a node that keeps its data in `dir`; resolves when it can be used. */
+/**
+ * Starts a node that keeps its data in `dir`; resolves when it can be used. Besides the listener that lets everybody
+ * in there are those of secured.mjs, where openssl can make certificates.
+ */
 export async function startKafka(jars, dir) {
-  const [port, controller] = await freePorts(2)
+  const names = Object.keys(LISTENERS)
+  const [port, controller, ...ports] = await freePorts(2 + names.length)
+  const certificates = makeCertificates(dir)
+  const secured = certificates ? Object.fromEntries(names.map((name, at) => [name, ports[at]])) : {}
   const config = join(dir, 'server.properties')
-  writeFileSync(config, properties(dir, port, controller))
+  writeFileSync(
+    config,
+    properties(dir, port, controller, secured) + (certificates ? securedProperties(certificates) : ''),
+  )
   const java = (heap, main, ...args) => [
     `-Xmx${heap}`,
     '-XX:TieredStopAtLevel=1',
@@ -67,7 +77,7 @@ export async function startKafka(jars, dir) {
     main,
     ...args,
   ]
-  const format = ['format', '-t', CLUSTER, '-c', config]
+  const format = ['format', '-t', CLUSTER, '-c', config, ...(certificates ? scramArguments() : [])]
   const formatted = spawnSync('java', java('64m', 'kafka.tools.StorageTool', ...format), { encoding: 'utf8' })
   if (formatted.status !== 0) throw new Error(`Kafka's storage cannot be formatted: ${formatted.stderr}`)
   const child = spawn('java', java('512m', 'kafka.Kafka', config), { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -85,6 +95,7 @@ export async function startKafka(jars, dir) {
   }
   return {
     brokers: `127.0.0.1:${port}`,
+    ...(certificates ? { secured: told(secured, certificates) } : {}),
     async stop() {
       child.kill('SIGKILL')
       await ended
@@ -92,14 +103,27 @@ export async function startKafka(jars, dir) {
   }
 }
 
-const properties = (dir, port, controller) => `
+/** Addresses of the secured listeners, and the files that their clients need. */
+function told(secured, { own, other }) {
+  const listeners = Object.entries(secured).map(([name, port]) => [name, `127.0.0.1:${port}`])
+  const files = { ca: own.cert, cert: own.cert, key: own.key, otherCa: other.cert }
+  return { ...Object.fromEntries(listeners), files }
+}
+
+const properties = (dir, port, controller, secured) => {
+  const open = [['PLAINTEXT', 'PLAINTEXT', port]]
+  const closed = Object.entries(secured).map(([name, own]) => [...LISTENERS[name], own])
+  const all = [...open, ...closed]
+  const listeners = all.map(([name, , own]) => `${name}://127.0.0.1:${own}`)
+  const protocols = all.map(([name, protocol]) => `${name}:${protocol}`)
+  return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=${listeners},CONTROLLER://127.0.0.1:${controller}
+advertised.listeners=${listeners}
+listener.security.protocol.map=${protocols},CONTROLLER:PLAINTEXT
 log.dirs=${join(dir, 'data')}
 log.retention.ms=-1
 offsets.topic.num.partitions=1
@@ -110,6 +134,7 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=100
 `
+}
 
 async function freePorts(count) {
   const servers = []
