@@ -13,6 +13,8 @@ export type Layout =
   | 'xml'
   /** Self-contained per result; no types in it. */
   | 'block'
+  /** A table that we draw ourselves. */
+  | 'pretty'
   /** Rows separated by commas, without line ends. */
   | 'values'
   /** Bytes that carry the store's own types. */
@@ -31,7 +33,7 @@ export interface OutputFormat {
 
 /** Formats with an opening or closing of their own that we do not take apart. */
 const WHOLE =
-  /^(?:JSONColumns|JSONCompactColumns|JSONColumnsWithMetadata|Pretty\w*|Vertical|Markdown|RowBinaryWith\w+|Parquet|Arrow|ArrowStream|ORC|Avro|Protobuf\w*)$/
+  /^(?:JSONColumns|JSONCompactColumns|JSONColumnsWithMetadata|Vertical|Markdown|RowBinaryWith\w+|Parquet|Arrow|ArrowStream|ORC|Avro|Protobuf\w*)$/
 
 const TSV = 'text/tab-separated-values; charset=UTF-8'
 const CSV = 'text/csv; charset=UTF-8; header='
@@ -84,12 +86,10 @@ for (const name of [
   'PrettyNoEscapes',
   'PrettySpace',
   'PrettySpaceNoEscapes',
-  'Vertical',
-  'Markdown',
-  'Null',
 ]) {
-  add(name, name, 'block', PLAIN)
+  add(name, 'JSONCompactStringsEachRow', 'pretty', PLAIN)
 }
+for (const name of ['Vertical', 'Markdown', 'Null']) add(name, name, 'block', PLAIN)
 add('Values', 'Values', 'values', PLAIN)
 for (const name of [
   'RawBLOB',

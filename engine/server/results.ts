@@ -3,6 +3,7 @@ import type { Chdb, OutputColumn, StatementResult, StreamingQuery } from '../con
 import { callsUserFunction } from '../udf/names.js'
 import type { ResponseBody } from './body.js'
 import { type OutputFormat, printSettings } from './formats.js'
+import { prettyStyle, prettyTable } from './pretty.js'
 import { readAhead } from './read_ahead.js'
 import { Document, renderedSelect } from './render.js'
 
@@ -33,6 +34,10 @@ export interface WriteOptions {
 /** A bounded result, chunk by chunk: memory stays flat, a slow client holds back the store. */
 export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIterable<Uint8Array | string> {
   const { format } = options
+  if (format.layout === 'pretty') {
+    yield (await drawn(rows.sql, rows.columns, options)).text
+    return
+  }
   if (!format.stitched) {
     const sql = renderedSelect(rows.sql, rows.columns, format)
     // Such a result is held whole.
@@ -79,6 +84,11 @@ async function* emissionChunks(
   else yield await options.chdb.run(renderedSelect(sql, columns, options.format), runOptions(options))
 }
 
+function drawn(sql: string, columns: OutputColumn[], options: WriteOptions) {
+  const style = prettyStyle(options.format, options.settings)
+  return prettyTable(emissionChunks(sql, columns, options), columns, style)
+}
+
 /**
  * A streaming result: each emission as it comes. Documents (JSON, XML) are one document whose data grows,
  * closed when the query ends.
@@ -93,6 +103,13 @@ export async function writeEmissions(
   await body.flush()
   for await (const emission of query.emissions) {
     options.signal.throwIfAborted()
+    if (options.format.layout === 'pretty') {
+      const table = await drawn(emission.sql, query.columns, options)
+      await body.write(table.text)
+      options.onRows(table.rows)
+      await body.flush()
+      continue
+    }
     const before = document.rows
     for await (const chunk of emissionChunks(emission.sql, query.columns, options)) {
       await body.write(document.part(chunk))
