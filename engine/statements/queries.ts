@@ -1,6 +1,5 @@
-/** SELECT, EXPLAIN, KILL QUERY. */
-import type { Explain, KillQuery, Query, Select } from '../../dialect/ast.js'
-import { printStatement } from '../../dialect/index.js'
+/** SELECT, KILL QUERY. */
+import type { KillQuery, Query, Select } from '../../dialect/ast.js'
 import { denied, may } from '../access/control.js'
 import type { QueryContext, StatementResult } from '../contracts.js'
 import { exactCountMemory, isAggregation } from '../planner/index.js'
@@ -47,40 +46,6 @@ function isFlat(query: Query, deps: StatementDeps): boolean {
   if (query.kind !== 'select' || query.orderBy || query.distinct || query.limitBy) return false
   if (query.from === undefined || query.from.kind === 'join') return false
   return !isAggregation(query, { lookup: (name) => deps.udfs.lookup(name) })
-}
-
-export async function explain(
-  statement: Explain,
-  context: QueryContext,
-  deps: StatementDeps,
-): Promise<StatementResult> {
-  const lines = await explained(statement, context, deps)
-  return jsonResult(
-    { explain: 'string' },
-    lines.map((line) => [line]),
-    statement.format,
-  )
-}
-
-async function explained(statement: Explain, context: QueryContext, deps: StatementDeps): Promise<string[]> {
-  const { variant, statement: inner } = statement
-  if (variant === 'syntax') return printStatement(inner, { asServer: true }).split('\n')
-  if (variant === 'ast')
-    return JSON.stringify(inner, (key, value) => (key === 'span' ? undefined : value), 2).split('\n')
-  if (inner.kind !== 'query')
-    throw notSupported(`EXPLAIN of ${inner.kind.replaceAll('_', ' ').toUpperCase()}`)
-  const inForce = withSettings(inner.query, context)
-  if (deps.runtime.isStreaming(inner.query, inForce)) return deps.runtime.explain(inner.query, inForce)
-  const plan = await deps.planner.plan(inner.query, inForce)
-  try {
-    const kind = { plan: 'PLAN', pipeline: 'PIPELINE', estimate: 'ESTIMATE', query_tree: 'QUERY TREE' }[
-      variant
-    ]
-    const rows = await deps.chdb.rows<unknown[]>(`EXPLAIN ${kind} ${plan.sql}`)
-    return rows.map((row) => row.map(String).join('\t'))
-  } finally {
-    await plan.release()
-  }
 }
 
 /** Answers with the queries it stops, SYNC when they have ended; their clients see 394. */
