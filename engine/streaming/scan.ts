@@ -48,7 +48,7 @@ const INBOX_SLACK = 100_000
 
 /**
  * Reads one stream: an append stream from a position on, a keyed stream's current rows and then its changes.
- * The rows come in the order of their arrival.
+ * Current rows come in the order of their keys, all others in that of their arrival.
  */
 export class Scan implements Operator {
   readonly children: Operator[] = []
@@ -250,8 +250,10 @@ export class Scan implements Operator {
     if (!range.snapshot) return store.slice(this.stream, range.from, range.to, { show, where, ordered })
     where.push(`__t._tp_sn > ${range.from}`, `__t._tp_sn <= ${range.to}`)
     const current = store.current(this.stream)
+    // What stood before comes in the order of the keys, as the store of 1.6 holds it.
+    const order = [...this.stream.primaryKey, '_tp_sn'].map((name) => `__t.${quoteIdentifier(name)}`)
     return {
-      sql: `(SELECT ${show.join(', ')} FROM ${current.sql} AS __t WHERE ${where.join(' AND ')}${ordered ? ' ORDER BY __t._tp_sn' : ''})`,
+      sql: `(SELECT ${show.join(', ')} FROM ${current.sql} AS __t WHERE ${where.join(' AND ')}${ordered ? ` ORDER BY ${order.join(', ')}` : ''})`,
       columns: current.columns,
     }
   }

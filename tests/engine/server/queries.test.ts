@@ -86,6 +86,17 @@ describe('streaming queries', () => {
     await until(async () => ((await running('tail-1')) === undefined ? true : undefined))
   })
 
+  it('begin with the current rows of a keyed stream, in the order of its keys', async () => {
+    await engine.run("CREATE STREAM kv (k string, v int) PRIMARY KEY k SETTINGS mode = 'versioned_kv'")
+    await engine.run("INSERT INTO kv (k, v) VALUES ('b', 1), ('a', 2), ('c', 3)")
+    await engine.run("INSERT INTO kv (k, v) VALUES ('b', 4)")
+    const query = await tail('SELECT k, v FROM kv LIMIT 4', { default_format: 'CSV' })
+    await until(async () => (query.state.text.split('\n').length > 3 ? true : undefined))
+    await engine.run("INSERT INTO kv (k, v) VALUES ('a', 5)")
+    await query.ended
+    expect(query.state.text).toBe('"a",2\n"b",4\n"c",3\n"a",5\n')
+  })
+
   it('begin a format with one header', async () => {
     const query = await tail('SELECT i FROM t WHERE _tp_time > earliest_ts() LIMIT 2', {
       default_format: 'CSVWithNames',
