@@ -6,9 +6,8 @@ import type { Lowering } from './support.js'
 /** What each edition does differently, by kind of statement. */
 export function lowerStatement(s: Statement, low: Lowering): Statement {
   const mutable = s.kind === 'create_stream' && s.mutable && !low.hasMutableStreams
-  const statement = mutable ? lowerMutableStream(s, low) : s
-  if (low.edition !== 'embedded' && statement.kind === 'drop') return lowerDrop(statement)
-  if (low.edition === 'embedded') return lowerEmbedded(statement, low)
+  if (low.edition === 'embedded') return lowerEmbedded(s, low)
+  const statement = mutable ? lowerMutableStream(s, low) : s.kind === 'drop' ? lowerDrop(s) : s
   if (low.edition === 'oss-3') return lower3(statement, low)
   return low.is16 ? lower16(statement, low) : statement
 }
