@@ -1,8 +1,9 @@
 /**
  * The engine as a process of its own: `node daemon.js <config.json>`.
- * Config: `{"dir", "ports": {"http", "stream", "metrics", "kafka"}, "host"?, "readyFile"?, "kafka"?}`; the file's path
- * may also come in TPCTL_ENGINE_CONFIG. `kafka` says how the broker is spoken to: `{"cert", "key", "ca"?}`, files for
- * TLS, and `"username"`, whose password is in TPCTL_ENGINE_KAFKA_PASSWORD. Once everything answers, `readyFile` (default `<dir>/engine.json`) holds pid,
+ * Config: `{"dir", "ports": {"http", "stream", "metrics", "kafka"}, "host"?, "edition"?, "readyFile"?, "kafka"?}`; the file's
+ * path may also come in TPCTL_ENGINE_CONFIG. `kafka` says how the broker is spoken to: `{"cert", "key", "ca"?}`, files for
+ * TLS, and `"username"`, whose password is in TPCTL_ENGINE_KAFKA_PASSWORD. Once everything answers, `readyFile` (default
+ * `<dir>/engine.json`) holds pid,
  * URLs and ports; it is removed when the process ends in order.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { join } from 'node:path'
 import { destination, pino } from 'pino'
 import { z } from 'zod'
 import { UserError } from '../dialect/user_error.js'
+import { ENGINE_EDITIONS } from './edition.js'
 import { type Engine, startEngine } from './engine.js'
 
 const port = z.number().int().min(0).max(65535)
@@ -17,6 +19,7 @@ const Config = z.object({
   dir: z.string().min(1),
   ports: z.object({ http: port, stream: port, metrics: port, kafka: port }),
   host: z.string().optional(),
+  edition: z.enum(ENGINE_EDITIONS).optional(),
   readyFile: z.string().optional(),
   kafka: z
     .object({
@@ -75,11 +78,11 @@ function pem(path: string): string {
 
 /** Appears at once and whole. */
 function announce(file: string, engine: Engine): void {
-  const { url, streamUrl, metricsUrl, brokers, ports } = engine
+  const { edition, url, streamUrl, metricsUrl, brokers, ports } = engine
   const draft = `${file}.${process.pid}`
   writeFileSync(
     draft,
-    JSON.stringify({ pid: process.pid, url, streamUrl, metricsUrl, brokers, ports }, null, 2),
+    JSON.stringify({ pid: process.pid, edition, url, streamUrl, metricsUrl, brokers, ports }, null, 2),
   )
   renameSync(draft, file)
 }
@@ -94,6 +97,7 @@ async function main(): Promise<void> {
     dir: config.dir,
     ports: config.ports,
     host: config.host,
+    edition: config.edition,
     ...(config.kafka ? { kafka: kafkaOptions(config.kafka) } : {}),
     log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
   })

@@ -21,6 +21,7 @@ import { openChdb } from './chdb/pool.js'
 import { forgetUnfinishedInserts } from './chdb/unfinished_inserts.js'
 import type { Clock } from './clock.js'
 import type { Chdb, StreamObject, ViewStatus } from './contracts.js'
+import type { EngineEdition } from './edition.js'
 import { EngineError } from './errors.js'
 import { createExternalSources, DeadLetters, InboxRegistry } from './external/index.js'
 import { AlertRunner } from './jobs/alerts.js'
@@ -72,6 +73,8 @@ export interface EngineOptions {
   log?: EngineLog
   /** How long one block of a user-defined function may take. Default 10 000 ms. */
   udfTimeLimitMs?: number
+  /** Whose language it speaks. Default: its own. */
+  edition?: EngineEdition
   /** The time of the continuous queries of a database. Default: the system's. */
   clock?: (database: string) => Clock
 }
@@ -85,6 +88,7 @@ export interface ObjectStatus {
 }
 
 export interface Engine {
+  readonly edition: EngineEdition
   /** `http://127.0.0.1:8123` */
   readonly url: string
   readonly streamUrl: string
@@ -150,7 +154,7 @@ function startError(cause: unknown, dir: string): unknown {
 }
 
 async function compose(options: EngineOptions, log: EngineLog, closers: Closers): Promise<Engine> {
-  const { dir } = options
+  const { dir, edition = 'embedded' } = options
   const host = options.host ?? '127.0.0.1'
   await mkdir(dir, { recursive: true })
   const lock = lockFolder(dir)
@@ -216,6 +220,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   closers.add(() => runtime.close())
   const queries = new QueryRegistry()
   const parts = {
+    edition,
     chdb,
     catalog,
     store,
@@ -225,7 +230,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     queries,
     collections,
     schemas,
-    guard: new Guard(await AccessControl.open(chdb), catalog),
+    guard: new Guard(await AccessControl.open(chdb, edition), catalog),
     planner: createPlanner({
       catalog,
       store,
@@ -291,6 +296,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   )
   let closing: Promise<void> | undefined
   return {
+    edition,
     url: `http://${address}:${http.port}`,
     streamUrl: `http://${address}:${stream.port}`,
     metricsUrl: `http://${address}:${metrics.port}/metrics`,

@@ -83,6 +83,8 @@ export type ErrorName = keyof typeof ERROR_CODES
 
 /** The version that the engine reports, in errors too: the dialect it is measured by. */
 export const PROTON_VERSION = '1.6.1'
+/** The commit of Proton's source that has this version. */
+export const PROTON_COMMIT = 'c8bc8317'
 
 /** An error as Proton reports it. `message` is the sentence alone; `text()` is what the wire carries. */
 export class EngineError extends Error {

@@ -140,6 +140,6 @@ async function standingStill(place: Place, work: () => Promise<void>): Promise<v
   try {
     await work()
   } finally {
-    if (ports) await bringUp({ ...place, ports })
+    if (ports) await bringUp({ ...place, ports, edition: engine?.edition })
   }
 }

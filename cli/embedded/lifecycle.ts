@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { UserError } from '../../dialect/user_error.js'
+import type { EngineEdition } from '../../engine/edition.js'
 import {
   type DaemonFiles,
   isFree,
@@ -17,6 +19,7 @@ import type { OwnBroker } from './own_broker.js'
 /** What the engine's process announces. */
 export interface EngineReady {
   pid: number
+  edition: EngineEdition
   url: string
   streamUrl: string
   brokers: string
@@ -95,6 +98,8 @@ export interface UpOptions {
   ports: Ports
   /** How the broker is spoken to; absent: in plain text, by anybody. */
   broker?: OwnBroker
+  /** Whose language the engine speaks; default: its own, or whichever it speaks already. */
+  edition?: EngineEdition
   onStep?: (text: string) => void
 }
 
@@ -133,6 +138,11 @@ function rememberPorts(stateDir: string, { engine, gateway }: Embedded): void {
 export async function bringUp(options: UpOptions): Promise<Embedded & { started: boolean }> {
   const files = stateFiles(options.stateDir)
   let { engine, gateway } = running(options.stateDir)
+  if (engine && options.edition !== undefined && engine.edition !== options.edition) {
+    throw new UserError('ENGINE_OTHER_EDITION', `The embedded engine runs here as ${engine.edition}.`, {
+      suggestion: `Stop it first: npx tpctl down, then npx tpctl up --edition ${options.edition}`,
+    })
+  }
   const started = engine === undefined || gateway === undefined
   const startsEngine = engine === undefined
   const settled = started ? await settlePorts(options.stateDir, options.ports) : options.ports
@@ -140,10 +150,17 @@ export async function bringUp(options: UpOptions): Promise<Embedded & { started:
     options.onStep?.('starting the embedded engine')
     makeFolder(options.stateDir)
     const { gateway: _, ...ports } = settled
+    const { edition } = options
     await writeFile(
       files.engineConfig,
       JSON.stringify(
-        { dir: files.engineDir, ports, readyFile: files.engine.ready, kafka: options.broker?.config },
+        {
+          dir: files.engineDir,
+          ports,
+          edition,
+          readyFile: files.engine.ready,
+          kafka: options.broker?.config,
+        },
         null,
         2,
       ),

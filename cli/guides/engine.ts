@@ -17,11 +17,11 @@ export const ENGINE_GUIDES: Guides = {
   },
   up: {
     behaviour:
-      'Starts the embedded engine and the UDF gateway as processes of their own and waits until both answer. Where they run already, it says so and changes nothing. A folder keeps the ports that it was given once.',
+      'Starts the embedded engine and the UDF gateway as processes of their own and waits until both answer. Where they run already, it says so and changes nothing. A folder keeps the ports that it was given once. With --edition oss-1.6 the engine stands in for Proton 1.6: statements of later editions are refused as there, and the user default has the database default only; point a target of that edition at it. The next `up` without it speaks the engine’s own language again.',
     sideEffects:
       'Two background processes; data, logs and addresses in the state folder (.tpctl). All ports are on loopback.',
     recovery:
-      'Logs are in .tpctl/logs (`tpctl logs`). A taken port is an error that names it: choose others, or 0 for free ones. After a crash or kill -9 the next `up` goes on where the engine stopped.',
+      'Logs are in .tpctl/logs (`tpctl logs`). A taken port is an error that names it: choose others, or 0 for free ones. An engine that runs as another edition is an error too: `tpctl down` first. After a crash or kill -9 the next `up` goes on where the engine stopped.',
     exitCodes: { 0: 'both are up', 1: 'one of them did not start', 2: WRONG_USAGE },
   },
   down: {

@@ -1,13 +1,25 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { StoredMap } from '../catalog/stored_map.js'
 import type { Chdb } from '../contracts.js'
+import type { EngineEdition } from '../edition.js'
 import { EngineError } from '../errors.js'
 import { matches } from './passwords.js'
 import { includes, type Role, type RowPolicy, type User } from './principals.js'
+import { leavesOf, reaches } from './privileges.js'
 import { allows, type Rights, type Scope } from './rights.js'
 
 /** Proton's built-in users: they may do everything and cannot be changed. */
 const BUILT_IN: Readonly<Record<string, string>> = { default: '', proton: 'proton@t+' }
+
+/** In 1.6 the user `default` comes with the database of this name, and manages no access; `proton` may do everything. */
+const RIGHTS_OF_DEFAULT_16: Rights = leavesOf('ALL')
+  .filter((privilege) => !leavesOf('ACCESS MANAGEMENT').includes(privilege))
+  .map((privilege) => ({
+    privilege,
+    ...(reaches(privilege, 'database') ? { database: 'default' } : {}),
+    granted: true,
+    option: true,
+  }))
 
 /** What somebody may do at the moment. */
 export interface Access {
@@ -29,13 +41,15 @@ export class AccessControl {
     readonly users: StoredMap<User>,
     readonly roles: StoredMap<Role>,
     readonly policies: StoredMap<RowPolicy>,
+    readonly edition: EngineEdition,
   ) {}
 
-  static async open(chdb: Chdb): Promise<AccessControl> {
+  static async open(chdb: Chdb, edition: EngineEdition = 'embedded'): Promise<AccessControl> {
     return new AccessControl(
       await StoredMap.open(chdb, 'user'),
       await StoredMap.open(chdb, 'role'),
       await StoredMap.open(chdb, 'row_policy'),
+      edition,
     )
   }
 
@@ -75,6 +89,9 @@ export class AccessControl {
 
   /** `enabled`: roles of `SET ROLE`; default: the user's default roles. The engine itself has no name. */
   accessOf(name: string, enabled?: readonly string[]): Access {
+    if (name === 'default' && this.edition === 'oss-1.6') {
+      return { user: name, full: false, rights: [RIGHTS_OF_DEFAULT_16], roles: new Set() }
+    }
     if (name === '' || this.isBuiltIn(name)) return { user: name, full: true, rights: [], roles: new Set() }
     const user = this.users.get(name)
     if (!user) return { user: name, full: false, rights: [], roles: new Set() }

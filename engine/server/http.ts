@@ -90,8 +90,8 @@ async function route(
     }
     return plain(response, 200, 'Ok.\n')
   }
-  // Proton 1.6.1 has no /ping (404); a health check that asks for it means this.
-  if (url.pathname === '/ping') return plain(response, 200, 'Ok.\n')
+  // Clients of ClickHouse ask for their health check here; 1.6 has none.
+  if (url.pathname === '/ping' && deps.statements.edition !== 'oss-1.6') return plain(response, 200, 'Ok.\n')
   if (await handleRest(request, response, url, deps)) return
   response.writeHead(404).end(`There is no HTTP handle for path ${url.pathname}\n\n`)
 }

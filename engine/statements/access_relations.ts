@@ -157,8 +157,11 @@ export function grantLines(name: string | undefined, context: QueryContext, deps
   const { control } = deps.guard
   const subject = name === undefined || name.toUpperCase() === 'CURRENT_USER' ? context.user : name
   if (subject !== context.user) demand(deps.guard.accessOf(context), 'SHOW USERS')
-  if (control.isBuiltIn(subject)) return [`GRANT ALL ON *.* TO ${quoteName(subject)} WITH GRANT OPTION`]
-  const holder = control.users.get(subject) ?? control.roles.get(subject)
+  const { full, rights: given } = control.accessOf(subject)
+  if (full) return [`GRANT ALL ON *.* TO ${quoteName(subject)} WITH GRANT OPTION`]
+  const holder = control.isBuiltIn(subject)
+    ? { rights: given[0]!, roles: [] }
+    : (control.users.get(subject) ?? control.roles.get(subject))
   if (!holder) throw unknown('user', subject)
   const who = quoteName(subject)
   const rights = listed(holder.rights).map(({ text, granted, option }) =>

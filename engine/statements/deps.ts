@@ -13,6 +13,7 @@ import type {
   StreamStore,
   UdfRegistry,
 } from '../contracts.js'
+import type { EngineEdition } from '../edition.js'
 import { EngineError } from '../errors.js'
 import type { AlertRunner } from '../jobs/alerts.js'
 import type { TaskScheduler } from '../jobs/tasks.js'
@@ -21,6 +22,7 @@ import type { QueryRegistry } from './registry.js'
 
 /** What statements work with. */
 export interface StatementDeps {
+  edition: EngineEdition
   chdb: Chdb
   catalog: StoredCatalog
   store: StreamStore

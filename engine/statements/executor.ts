@@ -17,6 +17,7 @@ import { createFormatSchema } from './format_schemas.js'
 import { createFunction } from './functions.js'
 import { insert } from './insert.js'
 import { createAlert, createTask } from './jobs.js'
+import { refuseLater } from './later.js'
 import { createNamedCollection } from './named_collections.js'
 import { killQuery, select } from './queries.js'
 import { rename } from './rename.js'
@@ -41,9 +42,11 @@ export function createExecutor(deps: StatementDeps): StatementExecutor {
     async execute(statement, source, context, data) {
       try {
         checkQuerySettings(context.settings)
+        if (statement.kind === 'opaque') throw unknownStatement(statement.text, source)
+        if (deps.edition === 'oss-1.6') refuseLater(statement, source)
         const run = () => {
           const checked = deps.guard.check(statement, context)
-          return killable(context, deps, () => execute(checked, source, context, data, deps))
+          return killable(context, deps, () => execute(checked, context, data, deps))
         }
         return await (DEFINING.test(statement.kind) ? inTurn(run) : run())
       } catch (cause) {
@@ -66,7 +69,6 @@ async function killable<T>(context: QueryContext, deps: StatementDeps, body: () 
 
 async function execute(
   statement: Statement,
-  source: string,
   context: QueryContext,
   data: Uint8Array | undefined,
   deps: StatementDeps,
@@ -144,8 +146,6 @@ async function execute(
       return done(access(parseAccessCommand(statement), context, deps))
     case 'system':
       return done(system(statement, context, deps))
-    case 'opaque':
-      throw unknownStatement(statement.text, source)
     default:
       throw notSupported(statementName(statement))
   }

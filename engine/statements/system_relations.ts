@@ -12,6 +12,7 @@ import { may } from '../access/control.js'
 import { QUIET_DATABASE } from '../catalog/catalog.js'
 import { quoteString } from '../chdb/pool.js'
 import type { CatalogObject, QueryContext, Relation, ViewStatus } from '../contracts.js'
+import { editionName } from '../edition.js'
 import { PROTON_VERSION } from '../errors.js'
 import { currentTable, historyTable, isKeyed, STORE_DATABASE } from '../storage/tables.js'
 import { STATE_DATABASE } from '../streaming/pipe.js'
@@ -393,7 +394,7 @@ export async function systemRelation(
     case 'build_options':
       return jsonRelation({ name: 'string', value: 'string' }, [
         ['VERSION_DESCRIBE', `v${PROTON_VERSION}`],
-        ['EDITION', 'embedded'],
+        ['EDITION', editionName(deps.edition)],
       ])
     default:
       return accessRelation(name.name, context, deps)

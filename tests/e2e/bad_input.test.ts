@@ -213,6 +213,13 @@ describe('what is taken already', () => {
     expect(other.pids()).toEqual([])
   })
 
+  it('an engine of another edition: said, with how to change it', async () => {
+    const refused = await engine.tpctl(['up', '--edition', 'oss-1.6'])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('[ENGINE_OTHER_EDITION] The embedded engine runs here as embedded.')
+    expect(refused.stderr).toContain('npx tpctl down')
+  })
+
   it('the folder of a running engine: the second one is refused, the first goes on', async () => {
     const config = join(temporaryFolder(), 'second.json')
     const ports = { http: 0, stream: 0, metrics: 0, kafka: 0 }

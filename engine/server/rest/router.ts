@@ -1,9 +1,11 @@
 /** Proton's REST API under `/proton/v1` and `/timeplusd/v1`. */
 import { randomUUID } from 'node:crypto'
+import { statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { availableParallelism, totalmem } from 'node:os'
 import type { QueryContext, StatementExecutor } from '../../contracts.js'
-import { EngineError, PROTON_VERSION } from '../../errors.js'
+import { editionName } from '../../edition.js'
+import { EngineError, PROTON_COMMIT, PROTON_VERSION } from '../../errors.js'
 import type { StatementDeps } from '../../statements/deps.js'
 import { clientError } from '../../statements/errors.js'
 import { readBody } from '../body.js'
@@ -165,9 +167,20 @@ function answerError(response: ServerResponse, cause: unknown, requestId: string
   return true
 }
 
+/** When this file was compiled, to the second. */
+const BUILT_AT = statSync(new URL(import.meta.url))
+  .mtime.toISOString()
+  .replace(/\.\d+/, '')
+
 function info(deps: RestDeps): Record<string, unknown> {
   return {
-    build: { edition: 'embedded', name: 'proton', version: `v${PROTON_VERSION}` },
+    build: {
+      commit_sha: PROTON_COMMIT,
+      edition: editionName(deps.statements.edition),
+      name: 'proton',
+      time: BUILT_AT,
+      version: `v${PROTON_VERSION}`,
+    },
     server: {
       memory_amount: totalmem(),
       num_of_physical_cpu_cores: availableParallelism(),

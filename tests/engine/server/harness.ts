@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Engine, startEngine } from '../../../engine/engine.js'
+import { type Engine, type EngineOptions, startEngine } from '../../../engine/engine.js'
 
 export const ANY_PORTS = { http: 0, stream: 0, metrics: 0, kafka: 0 }
 
@@ -16,16 +16,17 @@ export class TestEngine {
   private constructor(
     readonly dir: string,
     public engine: Engine,
+    readonly options: Partial<EngineOptions>,
   ) {}
 
-  static async start(): Promise<TestEngine> {
+  static async start(options: Partial<EngineOptions> = {}): Promise<TestEngine> {
     const dir = await mkdtemp(join(tmpdir(), 'tpctl-engine-'))
-    return new TestEngine(dir, await startEngine({ dir, ports: ANY_PORTS }))
+    return new TestEngine(dir, await startEngine({ dir, ports: ANY_PORTS, ...options }), options)
   }
 
   async restart(): Promise<void> {
     await this.engine.close()
-    this.engine = await startEngine({ dir: this.dir, ports: ANY_PORTS })
+    this.engine = await startEngine({ dir: this.dir, ports: ANY_PORTS, ...this.options })
   }
 
   async close(): Promise<void> {

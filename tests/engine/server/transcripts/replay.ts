@@ -1,6 +1,7 @@
 /** Sends what a 1.6.1 server was asked to an engine, and tells where the answers differ. */
 import { readFileSync } from 'node:fs'
-import { LATER, REASONS, type Reason } from './reasons.js'
+import type { EngineEdition } from '../../../../engine/edition.js'
+import { LATER, type Reason, reasonsFor } from './reasons.js'
 
 export interface Transcript {
   note: string
@@ -36,8 +37,19 @@ export interface Compared {
   reason: Reason | undefined
 }
 
-/** How long an answer that ends may take, one that goes on is read, and one that never came is waited for. */
-const WAIT_MS = { whole: 20_000, open: 2_500, none: 250 }
+/** When an answer has shown all that it is compared by. */
+type Until =
+  /** When it is over. */
+  | 'end'
+  /** When as much has come as was recorded, and then nothing more for a while. */
+  | 'recorded'
+  /** When it is over, or has begun and then gives nothing for a while. */
+  | 'silence'
+
+/** How long nothing has to come until nothing more is expected. */
+const SILENCE_MS = 250
+/** Behind this an engine is not slow but stuck. */
+const DEADLINE_MS = 60_000
 
 export function readTranscripts(file: string): Transcript[] {
   return readFileSync(file, 'utf8')
@@ -46,31 +58,40 @@ export function readTranscripts(file: string): Transcript[] {
     .map((line) => JSON.parse(line) as Transcript)
 }
 
-export async function replay(
-  transcripts: Transcript[],
-  urls: { url: string; streamUrl: string },
-): Promise<Compared[]> {
+/** What is replayed against: an engine of one edition. */
+export interface Replayed {
+  edition: EngineEdition
+  url: string
+  streamUrl: string
+  /** Resolves when all views have worked through what came in. */
+  settled(): Promise<void>
+}
+
+export async function replay(transcripts: Transcript[], engine: Replayed): Promise<Compared[]> {
   const found: Compared[] = []
-  const pending: Promise<void>[] = []
-  const send = async (request: Transcript) => {
+  const reason = (t: Transcript) => reasonOf(t, engine.edition)
+  const send = async (request: Transcript, onBegin?: () => void) => {
+    await engine.settled()
     const index = transcripts.indexOf(request)
     const recorded = recordedOutcome(request)
-    const got = await ask(request, urls)
-    found.push({ index, request, recorded, got, agrees: same(recorded, got), reason: reasonOf(request) })
+    const got = await ask(request, engine, onBegin)
+    found.push({ index, request, recorded, got, agrees: same(recorded, got), reason: reason(request) })
   }
-  const inOrder = transcripts.filter((t) => !reasonOf(t)?.last)
+  const inOrder = transcripts.filter((t) => !reason(t)?.last)
+  let victims: Promise<void> | undefined
   for (const request of inOrder) {
     // The recording shows a query that others see running behind those that saw it.
     if (isKilled(request)) continue
     const victim = inOrder.find((t) => isKilled(t) && sees(request, t))
-    if (victim && pending.length === 0) {
-      pending.push(send(victim))
-      await new Promise((resolve) => setTimeout(resolve, 200))
+    if (victim && !victims) {
+      await new Promise<void>((begun) => {
+        victims = send(victim, begun).finally(begun)
+      })
     }
     await send(request)
   }
-  await Promise.all(pending)
-  for (const request of transcripts) if (reasonOf(request)?.last) await send(request)
+  await victims
+  for (const request of transcripts) if (reason(request)?.last) await send(request)
   return found.sort((a, b) => a.index - b.index)
 }
 
@@ -78,8 +99,8 @@ const queryId = (t: Transcript) => /[?&]query_id=([^&]+)/.exec(t.path)?.[1]
 const isKilled = (t: Transcript) => queryId(t) !== undefined
 const sees = (t: Transcript, victim: Transcript) => t.body?.includes(`'${queryId(victim)}'`) === true
 
-function reasonOf(t: Transcript): Reason | undefined {
-  return REASONS.find(({ match }) => match.test(t.body ?? '') || match.test(t.path))
+function reasonOf(t: Transcript, edition: EngineEdition): Reason | undefined {
+  return reasonsFor(edition).find(({ match }) => match.test(t.body ?? '') || match.test(t.path))
 }
 
 function recordedOutcome(t: Transcript): Outcome {
@@ -94,7 +115,13 @@ function recordedOutcome(t: Transcript): Outcome {
   }
 }
 
-async function ask(t: Transcript, urls: { url: string; streamUrl: string }): Promise<Outcome> {
+function untilWhen(t: Transcript): Until {
+  if (isKilled(t)) return 'end'
+  if (t.status === undefined) return 'silence'
+  return t.cut === undefined ? 'end' : 'recorded'
+}
+
+async function ask(t: Transcript, engine: Replayed, onBegin?: () => void): Promise<Outcome> {
   const outcome: Outcome = {
     status: undefined,
     code: undefined,
@@ -103,17 +130,17 @@ async function ask(t: Transcript, urls: { url: string; streamUrl: string }): Pro
     text: '',
     open: false,
   }
+  const until = untilWhen(t)
   const giveUp = new AbortController()
-  const wait = isKilled(t)
-    ? WAIT_MS.open
-    : t.status === undefined
-      ? WAIT_MS.none
-      : t.cut === undefined
-        ? WAIT_MS.whole
-        : WAIT_MS.open
-  const timer = setTimeout(() => giveUp.abort(), wait)
+  let timer = setTimeout(() => giveUp.abort(), DEADLINE_MS)
+  const waitForMore = () => {
+    const complete = outcome.text.length >= (t.response ?? '').length
+    if (until === 'end' || (until === 'recorded' && !complete)) return
+    clearTimeout(timer)
+    timer = setTimeout(() => giveUp.abort(), SILENCE_MS)
+  }
   try {
-    const response = await fetch((t.port === 8123 ? urls.url : urls.streamUrl) + t.path, {
+    const response = await fetch((t.port === 8123 ? engine.url : engine.streamUrl) + t.path, {
       method: t.method,
       ...(t.body ? { body: t.body } : {}),
       headers: t.headers,
@@ -123,8 +150,13 @@ async function ask(t: Transcript, urls: { url: string; streamUrl: string }): Pro
     outcome.code = response.headers.get('x-timeplus-exception-code') ?? undefined
     outcome.contentType = response.headers.get('content-type') ?? undefined
     outcome.format = response.headers.get('x-timeplus-format') ?? undefined
+    onBegin?.()
+    waitForMore()
     const decoder = new TextDecoder()
-    for await (const chunk of response.body ?? []) outcome.text += decoder.decode(chunk, { stream: true })
+    for await (const chunk of response.body ?? []) {
+      outcome.text += decoder.decode(chunk, { stream: true })
+      waitForMore()
+    }
   } catch {
     outcome.open = true
   } finally {
@@ -146,10 +178,12 @@ function same(recorded: Outcome, got: Outcome): boolean {
   )
 }
 
-/** Ids, times and host names differ from run to run; the list of what a parser expected is its own. */
+/** Ids and times differ from run to run; the list of what a parser expected is its own. */
 export function comparable(text: string): string {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
+    .replace(/"commit_sha":"[0-9a-f]*"/, '"commit_sha":""')
+    .replace(/"time":"\d{4}-[^"]*"/, '"time":""')
     .replace(/"elapsed": [\d.e-]+/g, '"elapsed": 0')
     .replace(/<elapsed>[^<]*/g, '<elapsed>0')
     .replace(/"(rows|bytes)_read": \d+/g, '"$1_read": 0')
@@ -163,12 +197,12 @@ export function comparable(text: string): string {
 const isAnswered = (one: Compared) => one.recorded.status !== undefined
 
 /** What both servers can answer: requests with a recorded answer, less statements that came after 1.6.1. */
-export function comparables(all: Compared[]): Compared[] {
+function comparables(all: Compared[]): Compared[] {
   return all.filter((one) => isAnswered(one) && one.reason?.why !== LATER)
 }
 
 /** The figures as a table, and every disagreement with its reason. */
-export function report(all: Compared[]): string {
+export function report(all: Compared[], edition: EngineEdition): string {
   const rows = [
     ['recorded requests', all],
     ['with a recorded answer', all.filter(isAnswered)],
@@ -182,7 +216,7 @@ export function report(all: Compared[]): string {
   })
   const others = all.filter((one) => !one.agrees)
   return [
-    `${''.padEnd(50)} sent    agree`,
+    `${`engine of edition ${edition}`.padEnd(50)} sent    agree`,
     ...table,
     '',
     `Disagreements: ${others.length}`,
