@@ -18,13 +18,12 @@ export function refuseLater(statement: Statement, source: string): void {
   )
 }
 
+/** What lowering puts something else in the place of, or leaves to programs beside the server. */
+const REPLACED = new Set(['MUTABLE_LOWERED', 'RUN_OUTSIDE'])
+
 function notIn16(statement: Statement): string | undefined {
-  if (statement.kind === 'create_stream' && statement.mutable) {
-    return "Proton 1.6 has no mutable streams: create a stream with PRIMARY KEY and SETTINGS mode = 'versioned_kv'"
-  }
   try {
-    lower(statement, 'oss-1.6')
-    return undefined
+    return lower(statement, 'oss-1.6').notes.find(({ code }) => REPLACED.has(code))?.message
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause
     return cause.suggestion === undefined ? cause.message : `${cause.message}: ${cause.suggestion}`
