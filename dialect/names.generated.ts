@@ -214,12 +214,12 @@ categorical_information_value	categoricalInformationValue	a6
 cbrt	cbrt	6
 ceil	ceil	6
 ceiling	ceil	l6
-changelog		t
+changelog		t6
 char	char	6
 char_length	lengthUTF8	l6
 character_length	lengthUTF8	l6
 city_hash64	cityHash64	6
-cluster	cluster	t
+cluster	cluster	t6
 cluster_all_replicas	clusterAllReplicas	t
 coalesce	coalesce	6
 columns	COLUMNS	
@@ -287,7 +287,7 @@ decode_url_component	decodeURLComponent	6
 decode_url_form_component	decodeURLFormComponent	6
 decode_xml_component	decodeXMLComponent	6
 decrypt	decrypt	6
-dedup		t
+dedup		t6
 default_profiles	defaultProfiles	6
 default_roles	defaultRoles	6
 default_value_of_argument_type	defaultValueOfArgumentType	6
@@ -343,7 +343,7 @@ dict_get_uuid	dictGetUUID	6
 dict_get_uuid_or_default	dictGetUUIDOrDefault	6
 dict_has	dictHas	6
 dict_is_in	dictIsIn	6
-dictionary	dictionary	t
+dictionary	dictionary	t6
 display_name	displayName	6
 distance_l1	L1Distance	l6
 distance_l2	L2Distance	l6
@@ -392,7 +392,7 @@ erf	erf	6
 erfc	erfc	6
 error_code_to_name	errorCodeToName	6
 eval_ml_method	evalMLMethod	6
-executable	executable	t
+executable	executable	t6
 exp	exp	6
 exp10	exp10	6
 exp2	exp2	6
@@ -554,7 +554,7 @@ hashid	hashid	6
 hex	hex	6
 histogram	histogram	a6
 hive_hash	hiveHash	6
-hop		t
+hop		t6
 hostname	hostname	6
 hour	toHour	l6
 hypot	hypot	6
@@ -570,7 +570,7 @@ index_hint	indexHint	6
 index_of	indexOf	6
 initial_query_id	initialQueryID	6
 initialize_aggregation	initializeAggregation	6
-input	input	t
+input	input	t6
 int_div	intDiv	6
 int_div_or_zero	intDivOrZero	6
 int_exp10	intExp10	6
@@ -842,12 +842,12 @@ now	now	6
 now64	now64	6
 now_in_block	nowInBlock	6
 nth_value	nth_value	w
-null	null	t
+null	null	t6
 null_if	nullIf	6
 null_in	nullIn	6
 null_in_ignore_set	nullInIgnoreSet	6
-numbers	numbers	t
-numbers_mt	numbers_mt	t
+numbers	numbers	t6
+numbers_mt	numbers_mt	t6
 or	or	6
 p90		a6
 p95		a6
@@ -997,7 +997,7 @@ reinterpret_as_uint32	reinterpretAsUInt32	6
 reinterpret_as_uint64	reinterpretAsUInt64	6
 reinterpret_as_uint8	reinterpretAsUInt8	6
 reinterpret_as_uuid	reinterpretAsUUID	6
-remote	remote	t
+remote	remote	t6
 remote_secure	remoteSecure	t
 repeat	repeat	6
 replace	replaceAll	l6
@@ -1048,7 +1048,7 @@ sequence_count	sequenceCount	a6
 sequence_match	sequenceMatch	a6
 sequence_next_node	sequenceNextNode	a6
 server_uuid	serverUUID	6
-session		t
+session		t6
 sha1	SHA1	6
 sha224	SHA224	6
 sha256	SHA256	6
@@ -1123,7 +1123,7 @@ sum_mapped_arrays	sumMappedArrays	a6
 sum_with_overflow	sumWithOverflow	a6
 svg	svg	6
 synonyms	synonyms	
-table		t
+table		t6
 tan	tan	6
 tanh	tanh	6
 tcp_port	tcpPort	6
@@ -1338,7 +1338,7 @@ truncate	trunc	l6
 try_base58_decode	tryBase58Decode	6
 try_base64_decode	tryBase64Decode	6
 try_decrypt	tryDecrypt	6
-tumble		t
+tumble		t6
 tuple_cast	tuple	6
 tuple_divide	tupleDivide	6
 tuple_divide_by_number	tupleDivideByNumber	6
@@ -1370,7 +1370,7 @@ unique_up_to	uniqUpTo	a6
 upper	upper	6
 upper_utf8	upperUTF8	6
 uptime	uptime	6
-url	url	t
+url	url	t6
 url_hash	URLHash	6
 url_hierarchy	URLHierarchy	6
 url_path_hierarchy	URLPathHierarchy	6
@@ -1381,7 +1381,7 @@ uuid	generateUUIDv4	6
 uuid_num_to_string	UUIDNumToString	6
 uuid_string_to_num	UUIDStringToNum	6
 validate_nested_array_sizes	validateNestedArraySizes	6
-values	values	t
+values	values	t6
 var_pop	varPop	a6
 var_pop_stable	varPopStable	a6
 var_samp	varSamp	a6
@@ -1389,7 +1389,7 @@ var_samp_stable	varSampStable	a6
 vector_difference	tupleMinus	l6
 vector_sum	tuplePlus	l6
 version	version	6
-view	view	t
+view	view	t6
 visible_width	visibleWidth	6
 visit_param_extract_bool	simpleJSONExtractBool	l6
 visit_param_extract_float	simpleJSONExtractFloat	l6
@@ -1425,79 +1425,79 @@ yandex_consistent_hash	kostikConsistentHash	l6
 year	toYear	l6
 yearweek	toYearWeek	l6
 yesterday	yesterday	6
-zeros	zeros	t
-zeros_mt	zeros_mt	t
+zeros	zeros	t6
+zeros_mt	zeros_mt	t6
 `
 
-/** Proton type, ClickHouse type, `l` for an alias. */
+/** Proton type, ClickHouse type, `l` for an alias, `6` if 1.6 knows it. */
 export const TYPE_TABLE = `\
-int8	Int8	
-uint8	UInt8	
-int16	Int16	
-uint16	UInt16	
-int32	Int32	
-uint32	UInt32	
-int64	Int64	
-uint64	UInt64	
-int128	Int128	
-uint128	UInt128	
-int256	Int256	
-uint256	UInt256	
-float32	Float32	
-float64	Float64	
-byte	Int8	l
-smallint	Int16	l
-int	Int32	l
-integer	Int32	l
-uint	UInt32	l
-bigint	Int64	l
-float	Float32	l
-double	Float64	l
-bool	Bool	
-boolean	Bool	l
-string	String	
-varchar	String	l
-fixed_string	FixedString	
-uuid	UUID	
-ipv4	IPv4	l
-ipv6	IPv6	l
-inet4	IPv4	l
-inet6	IPv6	l
-date	Date	
-date32	Date32	
-datetime	DateTime	
-datetime32	DateTime	
-datetime64	DateTime64	
-enum	Enum	
-enum8	Enum8	
-enum16	Enum16	
-decimal	Decimal	
-decimal32	Decimal32	
-decimal64	Decimal64	
-decimal128	Decimal128	
-decimal256	Decimal256	
-array	Array	
-map	Map	
-tuple	Tuple	
-nested	Nested	
-nullable	Nullable	
-low_cardinality	LowCardinality	
-nothing	Nothing	
-json	JSON	
+int8	Int8	6
+uint8	UInt8	6
+int16	Int16	6
+uint16	UInt16	6
+int32	Int32	6
+uint32	UInt32	6
+int64	Int64	6
+uint64	UInt64	6
+int128	Int128	6
+uint128	UInt128	6
+int256	Int256	6
+uint256	UInt256	6
+float32	Float32	6
+float64	Float64	6
+byte	Int8	l6
+smallint	Int16	l6
+int	Int32	l6
+integer	Int32	l6
+uint	UInt32	l6
+bigint	Int64	l6
+float	Float32	l6
+double	Float64	l6
+bool	Bool	6
+boolean	Bool	l6
+string	String	6
+varchar	String	l6
+fixed_string	FixedString	6
+uuid	UUID	6
+ipv4	IPv4	l6
+ipv6	IPv6	l6
+inet4	IPv4	l6
+inet6	IPv6	l6
+date	Date	6
+date32	Date32	6
+datetime	DateTime	6
+datetime32	DateTime	6
+datetime64	DateTime64	6
+enum	Enum	6
+enum8	Enum8	6
+enum16	Enum16	6
+decimal	Decimal	6
+decimal32	Decimal32	6
+decimal64	Decimal64	6
+decimal128	Decimal128	6
+decimal256	Decimal256	6
+array	Array	6
+map	Map	6
+tuple	Tuple	6
+nested	Nested	6
+nullable	Nullable	6
+low_cardinality	LowCardinality	6
+nothing	Nothing	6
+json	JSON	6
 object	Object	
-aggregate_function	AggregateFunction	
-simple_aggregate_function	SimpleAggregateFunction	
-interval_nanosecond	IntervalNanosecond	
-interval_microsecond	IntervalMicrosecond	
-interval_millisecond	IntervalMillisecond	
-interval_second	IntervalSecond	
-interval_minute	IntervalMinute	
-interval_hour	IntervalHour	
-interval_day	IntervalDay	
-interval_week	IntervalWeek	
-interval_month	IntervalMonth	
-interval_quarter	IntervalQuarter	
-interval_year	IntervalYear	
+aggregate_function	AggregateFunction	6
+simple_aggregate_function	SimpleAggregateFunction	6
+interval_nanosecond	IntervalNanosecond	6
+interval_microsecond	IntervalMicrosecond	6
+interval_millisecond	IntervalMillisecond	6
+interval_second	IntervalSecond	6
+interval_minute	IntervalMinute	6
+interval_hour	IntervalHour	6
+interval_day	IntervalDay	6
+interval_week	IntervalWeek	6
+interval_month	IntervalMonth	6
+interval_quarter	IntervalQuarter	6
+interval_year	IntervalYear	6
 point	Point	
 ring	Ring	
 polygon	Polygon	

@@ -86,6 +86,11 @@ export function isAggregateFunction(name: string): boolean {
   return resolve(name)?.row.flags.includes('a') ?? false
 }
 
+/** True for a function that a Proton 1.6.1 listed; false for those of newer or otherwise built servers. */
+export function functionIn16(name: string): boolean | undefined {
+  return resolve(name)?.row.flags.includes('6')
+}
+
 /** True for functions that stand in FROM: `table`, `tumble`, `numbers` … */
 export function isTableFunction(name: string): boolean {
   return functions.get(name.toLowerCase())?.flags.includes('t') ?? false
@@ -136,7 +141,10 @@ const toClickHouse = new Map<string, string>()
 const fromClickHouse = new Map<string, string>()
 const typeAliases = new Map<string, string>()
 
+const typesIn16 = new Set<string>()
+
 for (const [name = '', clickHouse = '', flags = ''] of rows(TYPE_TABLE)) {
+  if (flags.includes('6')) typesIn16.add(name)
   toClickHouse.set(name, clickHouse)
   const key = clickHouse.toLowerCase()
   if (flags.includes('l')) typeAliases.set(name, fromClickHouse.get(key) ?? name)
@@ -147,6 +155,11 @@ for (const [name = '', clickHouse = '', flags = ''] of rows(TYPE_TABLE)) {
 /** True if the name is that of a data type or an alias of one. */
 export function isKnownType(name: string): boolean {
   return toClickHouse.has(name.toLowerCase())
+}
+
+/** True for a type that a Proton 1.6.1 listed. */
+export function typeIn16(name: string): boolean {
+  return typesIn16.has(name.toLowerCase())
 }
 
 const DECIMAL_DIGITS: Record<string, string> = {

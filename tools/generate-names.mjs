@@ -16,6 +16,7 @@ const read = (name) =>
 const server = new Map(
   read('real-1.6.1/system-functions.tsv').map(([name, aggregate]) => [name, aggregate === '1']),
 )
+const tableFunctions = new Set(read('real-1.6.1/system-table-functions.tsv').map(([name]) => name))
 const functions = new Map()
 for (const [name, clickhouse, notes] of read('functions.tsv')) {
   let flags = ''
@@ -24,7 +25,7 @@ for (const [name, clickhouse, notes] of read('functions.tsv')) {
   else if (/^table function/.test(notes)) flags += 't'
   else if (/^window/.test(notes)) flags += 'w'
   if (/\balias\b/.test(notes.split(';')[0])) flags += 'l'
-  if (server.has(name)) flags += '6'
+  if (server.has(name) || (flags.includes('t') && tableFunctions.has(name))) flags += '6'
   functions.set(name, [name, clickhouse.replace(/^-/, ''), flags])
 }
 // The dump also lists what its server's users had defined (a short letter-and-digit name each); those are no
@@ -34,9 +35,14 @@ for (const [name, aggregate] of server) {
   if (!functions.has(name) && !byUser(name)) functions.set(name, [name, '', `${aggregate ? 'a' : ''}6`])
 }
 
+const serverTypes = new Set(read('real-1.6.1/system-data-types.tsv').map(([name]) => name.toLowerCase()))
 const types = read('types.tsv')
   .filter(([, clickhouse]) => clickhouse)
-  .map(([name, clickhouse, notes]) => [name, clickhouse, /^alias/.test(notes ?? '') ? 'l' : ''])
+  .map(([name, clickhouse, notes]) => [
+    name,
+    clickhouse,
+    `${/^alias/.test(notes ?? '') ? 'l' : ''}${serverTypes.has(name) ? '6' : ''}`,
+  ])
 
 const known = new Set(read('real-1.6.1/system-settings.tsv').map(([name]) => name))
 const settings = read('settings.tsv').map(([name, clickhouse, notes]) => [
@@ -58,7 +64,7 @@ writeFileSync(
       'Proton function, ClickHouse function, flags (see the generator).',
       [...functions.values()].sort(byName),
     ),
-    table('TYPE_TABLE', 'Proton type, ClickHouse type, `l` for an alias.', types),
+    table('TYPE_TABLE', 'Proton type, ClickHouse type, `l` for an alias, `6` if 1.6 knows it.', types),
     table(
       'SETTING_TABLE',
       'Setting, ClickHouse setting (`=` the same name), `6` if 1.6 knows it.',
