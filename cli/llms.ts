@@ -23,6 +23,7 @@ export function llmsText(program: Command): string {
     '## Docs',
     '',
     '- [README](README.md): what it is, targets, how to write streams, views, functions and tests',
+    '- [Targets](docs/targets.md): editions, logins, certificates, brokers with SASL and TLS',
     '- [SQL tests](docs/testing.md): rows in, rows out; time, stubs, expectations',
     '- [Rules of lint](docs/lint.md): mistakes that compile, each with a failing and a passing example',
     '- [Fidelity](docs/fidelity.md): how much of Proton’s own smoke suite the embedded engine passes',

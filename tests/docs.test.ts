@@ -1,9 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { configSchema } from '../bootstrap/config.js'
+import { loadConfig } from '../bootstrap/config_loader.js'
 import { generatedFiles } from '../cli/generated_files.js'
 import { GUIDES } from '../cli/guides/index.js'
 import { leafCommands } from '../cli/guides/render.js'
@@ -51,6 +54,39 @@ describe('docs/testing.md', () => {
     const test = properties.tests!.items!.properties!
     for (const keys of [test, test.given!.items!.properties!, test.expect!.items!.properties!])
       for (const key of Object.keys(keys)) expect(text, key).toMatch(new RegExp(`\\b${key}\\b`))
+  })
+})
+
+describe('docs/targets.md', () => {
+  const text = read('docs/targets.md')
+
+  it('shows a config that is right, and has every key of a target', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tpctl-docs-'))
+    writeFileSync(join(dir, 'tpctl.config.ts'), /```ts\n([\s\S]*?)```/.exec(text)![1]!)
+    const { config } = await loadConfig(dir)
+    rmSync(dir, { recursive: true })
+    expect(Object.keys(config.targets)).toEqual(['production', 'embedded'])
+    const { properties } = z.toJSONSchema(configSchema, { io: 'input' }) as unknown as {
+      properties: {
+        targets: { additionalProperties: { properties: Record<string, { properties?: object }> } }
+      }
+    }
+    const target = properties.targets.additionalProperties.properties
+    for (const key of [...Object.keys(target), ...Object.keys(target.kafka!.properties!)])
+      expect(text, key).toMatch(new RegExp(`\\b${key}\\b`))
+  })
+
+  it('has every code of what brokers refuse', () => {
+    const codes = [
+      'driver/broker_errors.ts',
+      'bootstrap/brokers.ts',
+      'cli/embedded/own_broker.ts',
+      'bootstrap/topics.ts',
+    ]
+      .flatMap((path) => [...read(path).matchAll(/'(BROKER_[A-Z_]+)'/g)])
+      .map((match) => match[1]!)
+    expect(new Set(codes).size).toBeGreaterThan(8)
+    for (const code of codes) expect(text).toContain(`\`${code}\``)
   })
 })
 

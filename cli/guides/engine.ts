@@ -17,7 +17,7 @@ export const ENGINE_GUIDES: Guides = {
   },
   up: {
     behaviour:
-      'Starts the embedded engine and the UDF gateway as processes of their own and waits until both answer. Where they run already, it says so and changes nothing. A folder keeps the ports that it was given once. With --edition oss-1.6 the engine stands in for Proton 1.6: statements of later editions are refused as there, and the user default has the database default only; point a target of that edition at it. The next `up` without it speaks the engine’s own language again.',
+      'Starts the embedded engine and the UDF gateway as processes of their own and waits until both answer. Where they run already, it says so and changes nothing. A folder keeps the ports that it was given once. Where the target’s `kafka` says so, the broker asks for a login and speaks TLS (docs/targets.md). With --edition oss-1.6 the engine stands in for Proton 1.6: statements of later editions are refused as there, and the user default has the database default only; point a target of that edition at it. The next `up` without it speaks the engine’s own language again.',
     sideEffects:
       'Two background processes; data, logs and addresses in the state folder (.tpctl). All ports are on loopback.',
     recovery:

@@ -32,7 +32,7 @@ export const PROJECT_GUIDES: Guides = {
   },
   'target check': {
     behaviour:
-      'Asks each target for its version with the login of the config, compares its edition and its clock, and asks its broker for the topics. Passwords come from the environment, from .env, or from the command under secretCommands.',
+      'Asks each target what it is, with the login of the config, compares that with its edition, and its clock with this machine’s, and asks its brokers for the topics, with their login. A target without an edition is shown the one that its server tells. Passwords come from the environment, from .env, or from the command under secretCommands.',
     sideEffects: 'Nothing but the commands that tell secrets.',
     recovery: 'Every finding says what to do.',
     exitCodes: { 0: 'all well', 1: 'something does not answer, or is of another edition', 2: WRONG_USAGE },

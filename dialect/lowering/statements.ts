@@ -1,4 +1,16 @@
-import type { ColumnDef, CreateFunction, Drop, IndexDef, Setting, Show, Statement } from '../ast.js'
+import type { AccessCommand } from '../ast/access.js'
+import type {
+  AccessStatement,
+  ColumnDef,
+  CreateFunction,
+  Drop,
+  IndexDef,
+  Setting,
+  Show,
+  Statement,
+} from '../ast.js'
+import { SqlSyntaxError } from '../errors.js'
+import { parseAccessCommand } from '../parser/access.js'
 import { lowerMutableStream } from './mutable.js'
 import { alertOutside, taskOutside } from './outside.js'
 import type { Lowering } from './support.js'
@@ -97,12 +109,43 @@ function lower16(s: Statement, low: Lowering): Statement {
       return lowerSystem16(s, low)
     case 'access':
       if (s.object === 'settings_profile') low.refuse('settings profiles', 'leave the statement out')
-      return s
+      return lowerAccess16(s, low)
     case 'opaque':
       low.note('OPAQUE', 'This statement is newer than the parser; it is passed on as it stands')
       return s
     default:
       return s
+  }
+}
+
+/** How a 1.6 user proves who they are. */
+const METHODS_16 = new Set([
+  'no_password',
+  'plaintext_password',
+  'sha256_password',
+  'sha256_hash',
+  'double_sha1_password',
+  'double_sha1_hash',
+])
+
+function lowerAccess16(s: AccessStatement, low: Lowering): Statement {
+  const auth = userAuth(s)
+  if (auth?.salt !== undefined)
+    low.refuse(`SALT of a hash (user ${s.names[0] ?? ''})`, 'give the hash of the password alone')
+  if (auth && !METHODS_16.has(auth.method))
+    low.refuse(`${auth.method} (user ${s.names[0] ?? ''})`, 'use sha256_password')
+  return s
+}
+
+function userAuth(s: AccessStatement): Extract<AccessCommand, { kind: 'user' }>['auth'] {
+  if (s.object !== 'user') return undefined
+  try {
+    const command = parseAccessCommand(s)
+    return command.kind === 'user' ? command.auth : undefined
+  } catch (error) {
+    // Clauses of another edition are passed on as they stand.
+    if (error instanceof SqlSyntaxError) return undefined
+    throw error
   }
 }
 

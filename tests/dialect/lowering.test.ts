@@ -108,6 +108,8 @@ describe('lower', () => {
     ['CREATE MATERIALIZED VIEW m INTO t AS SELECT l.a FROM l FULL JOIN r ON l.a = r.a'],
     ['CREATE MATERIALIZED VIEW m INTO t AS SELECT l.a FROM l LEFT ANTI JOIN r ON l.a = r.a'],
     ['CREATE VIEW v AS SELECT group_concat(a) FROM s'],
+    ["CREATE USER u IDENTIFIED WITH sha256_hash BY 'ab' SALT 'cd'"],
+    ["CREATE USER u IDENTIFIED WITH bcrypt_password BY 'x'"],
   ])('refuses with a way out: %s', (sql) => {
     try {
       lower(parseStatement(sql), 'oss-1.6')
