@@ -81,7 +81,7 @@ export class Aggregations {
     if (keys.length > 0 && policy.periodMs > 0 && !policy.repeat) {
       return SubstreamAggregate.create(this.pipe, source, state, keys, policy, this.#backfill)
     }
-    return GlobalAggregate.create(source, state, policy, this.#backfill, this.pipe.startedAt)
+    return GlobalAggregate.create(source, state, policy, this.#backfill, this.pipe)
   }
 
   async #groups(select: Select, input: JoinInput, isTraced: boolean): Promise<GroupState> {

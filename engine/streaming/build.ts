@@ -71,6 +71,7 @@ export async function build(pipe: Pipe, query: Query): Promise<{ root: Operator;
     if (builder.scans.some((scan) => scan.label === name)) continue
     throw new EngineError('BAD_ARGUMENTS', `seek_to names ${name}, which the query does not read as a stream`)
   }
+  pipe.startedAt = pipe.clock.now()
   return { root, scans: builder.scans }
 }
 

@@ -3,6 +3,7 @@ import type { GroupState } from './aggregate_state.js'
 import type { Backfill } from './backfill.js'
 import type { EmitPolicy } from './emit.js'
 import type { Batch, Delta, Operator, SavedState, Source } from './operator.js'
+import type { Pipe } from './pipe.js'
 import { Ticker } from './ticker.js'
 
 /** GROUP BY without windows: every group since the query started. */
@@ -20,12 +21,12 @@ export class GlobalAggregate implements Operator {
     readonly policy: EmitPolicy,
     readonly backfill: Backfill,
     readonly sample: Delta,
-    startedAt: number,
+    pipe: Pipe,
   ) {
     this.children = source.operators
     this.columns = state.columns
     this.byAppend = policy.kind === 'on_update' && policy.periodMs === 0
-    this.#ticker = new Ticker(policy, startedAt)
+    this.#ticker = new Ticker(policy, pipe)
   }
 
   static async create(
@@ -33,9 +34,9 @@ export class GlobalAggregate implements Operator {
     state: GroupState,
     policy: EmitPolicy,
     backfill: Backfill,
-    startedAt: number,
+    pipe: Pipe,
   ): Promise<GlobalAggregate> {
-    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), startedAt)
+    return new GlobalAggregate(source, state, policy, backfill, await state.answer('0'), pipe)
   }
 
   async step(batch: Batch): Promise<Delta | undefined> {

@@ -63,8 +63,8 @@ export function stateTableName(id: string, suffix: string): string {
  */
 export class Pipe {
   readonly env: TranslateEnv
-  /** When the query came, in ms: its periods count from here. */
-  readonly startedAt: number
+  /** When the query was built, in ms: its periods count from here. */
+  startedAt: number
   /** State inserts that the current batch has committed. */
   committed = 0
   /** Texts of the current batch's relations whose rows have `_tp_sn`. */

@@ -49,7 +49,7 @@ export class SessionAggregate implements Operator {
   ) {
     this.children = [source.child, ...from.operators]
     this.columns = state.columns
-    this.#ticker = new Ticker(policy, pipe.clock.now())
+    this.#ticker = new Ticker(policy, pipe)
   }
 
   static async create(

@@ -34,7 +34,7 @@ export class SubstreamAggregate implements Operator {
     policy: EmitPolicy,
     backfill: Backfill,
   ): Promise<SubstreamAggregate> {
-    const timers = await SubstreamTimers.create(pipe, keys, policy.periodMs, pipe.startedAt)
+    const timers = await SubstreamTimers.create(pipe, keys, policy.periodMs)
     return new SubstreamAggregate(source, state, timers, policy, backfill, await state.answer('0'))
   }
 

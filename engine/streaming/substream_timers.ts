@@ -19,16 +19,10 @@ export class SubstreamTimers {
     readonly table: string,
     readonly keys: readonly string[],
     readonly periodMs: number,
-    readonly startedAt: number,
   ) {}
 
   /** `keys`: the substream's keys in the relations that tell which substreams a batch touched. */
-  static async create(
-    pipe: Pipe,
-    keys: readonly string[],
-    periodMs: number,
-    startedAt: number,
-  ): Promise<SubstreamTimers> {
+  static async create(pipe: Pipe, keys: readonly string[], periodMs: number): Promise<SubstreamTimers> {
     const number = pipe.nextOperator()
     // first: its first due time; due: the next, of one with news; spoken: the due time it last spoke for; seq: the batch
     // in which it last spoke; since: the one before.
@@ -39,7 +33,7 @@ export class SubstreamTimers {
         'since SimpleAggregateFunction(max, UInt64)) ENGINE = AggregatingMergeTree ORDER BY _id ' +
         'SETTINGS non_replicated_deduplication_window = 1000',
     )
-    return new SubstreamTimers(pipe, number, table, keys, periodMs, startedAt)
+    return new SubstreamTimers(pipe, number, table, keys, periodMs)
   }
 
   deadline(): number | undefined {
@@ -48,7 +42,7 @@ export class SubstreamTimers {
 
   /** Substreams with rows of the batch have news. `touches`: groups with the last batch that touched them, `_seq`. */
   async touch({ seq, now, ranges }: Batch, touches: string): Promise<void> {
-    const first = `toInt64(${Math.max(now, this.startedAt + this.periodMs)})`
+    const first = `toInt64(${Math.max(now, this.pipe.startedAt + this.periodMs)})`
     // In a replay time stood still between the rows.
     const stoodStill = Object.values(ranges).some((range) => range.replayed)
     const from = stoodStill ? 'k.due' : `greatest(toInt64(${now}), k.due)`

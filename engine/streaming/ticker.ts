@@ -1,9 +1,10 @@
 import type { EmitPolicy } from './emit.js'
 import type { Batch, SavedState } from './operator.js'
+import type { Pipe } from './pipe.js'
 
-/** When a periodic emission is due: at multiples of the period, if rows arrived since the last one. */
+/** When a periodic emission is due: a period after the last time that one was, if rows arrived since. */
 export class Ticker {
-  #next: number
+  #due: number | undefined
   /** Rows arrived since the last emission. */
   dirty = false
   /** The last batch whose changes were emitted. */
@@ -11,9 +12,12 @@ export class Ticker {
 
   constructor(
     readonly policy: EmitPolicy,
-    now: number,
-  ) {
-    this.#next = now + policy.periodMs
+    readonly pipe: Pick<Pipe, 'startedAt'>,
+  ) {}
+
+  get #next(): number {
+    this.#due ??= this.pipe.startedAt + this.policy.periodMs
+    return this.#due
   }
 
   /** When to be asked though no rows arrive. */
@@ -29,9 +33,8 @@ export class Ticker {
   tick(seq: number, now: number): void {
     this.dirty = false
     this.emitted = seq
-    const { periodMs } = this.policy
-    if (periodMs > 0 && now >= this.#next)
-      this.#next += (Math.floor((now - this.#next) / periodMs) + 1) * periodMs
+    // A period lies between two emissions also where they come late.
+    if (now >= this.#next) this.#due = now + this.policy.periodMs
   }
 
   /**
@@ -42,7 +45,7 @@ export class Ticker {
     const { periodMs } = this.policy
     const stoodStill = Object.values(ranges).some((range) => range.replayed)
     if (!stoodStill && !this.dirty && periodMs > 0 && now >= this.#next) {
-      this.#next += (Math.floor((now - this.#next) / periodMs) + 1) * periodMs
+      this.#due = this.#next + (Math.floor((now - this.#next) / periodMs) + 1) * periodMs
     }
     this.dirty = true
   }
@@ -52,7 +55,7 @@ export class Ticker {
   }
 
   load(state: SavedState): void {
-    this.#next = state.next as number
+    this.#due = state.next as number
     this.dirty = state.dirty as boolean
     this.emitted = state.emitted as number
   }

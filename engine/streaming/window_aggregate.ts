@@ -51,7 +51,7 @@ export class WindowAggregate implements Operator {
   ) {
     this.children = [input, ...source.operators]
     this.columns = state.columns
-    this.#ticker = new Ticker(policy, state.pipe.clock.now())
+    this.#ticker = new Ticker(policy, state.pipe)
   }
 
   static async create(
