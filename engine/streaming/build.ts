@@ -29,6 +29,7 @@ import type { Pipe } from './pipe.js'
 import type { Place } from './place.js'
 import { Project } from './project.js'
 import { pushedDown } from './push_down.js'
+import { isWithin } from './range_join.js'
 import { Replay, refusedReplay } from './replay.js'
 import { fromThere, withSharedNames } from './reserved_columns.js'
 import { isKeyed, Scan } from './scan.js'
@@ -322,8 +323,11 @@ function withConstants(terms: Expr[], { columns, with: items }: Select): Expr[] 
 /** What a SELECT and the conditions of its joins may name. */
 function namesOf(select: Select): ReadonlySet<string> | undefined {
   const own = namesIn(select)
-  const ons = namesInExpressions(select.from ? joinConditions(select.from) : [])
-  return own && ons && new Set([...own, ...ons])
+  const conditions = select.from ? joinConditions(select.from) : []
+  const ons = namesInExpressions(conditions)
+  // A range whose columns are not said is one of event times.
+  const implied = conditions.flatMap(conjuncts).some(isWithin) ? ['_tp_time'] : []
+  return own && ons && new Set([...own, ...ons, ...implied])
 }
 
 function joinConditions(table: TableExpr): Expr[] {

@@ -148,7 +148,7 @@ function boundOf(expr: Expr, op: Comparison, value: number): Bound[] {
   return [{ call: expr, op, value: value * seconds }]
 }
 
-function isWithin(term: Expr): boolean {
+export function isWithin(term: Expr): boolean {
   let found = false
   visitExpr(term, (expr) => {
     found ||= expr.kind === 'call' && expr.name.toLowerCase() === 'date_diff_within'

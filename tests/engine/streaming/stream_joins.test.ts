@@ -94,6 +94,18 @@ describe('joins of append streams', () => {
     await tail.stop()
   })
 
+  it('range joins by event time where no columns are said', async () => {
+    const [l, r] = await pair()
+    const tail = await bench.query(
+      `SELECT l.a, r.b FROM ${l} AS l JOIN ${r} AS r ON l.k = r.k AND date_diff_within(1m)`,
+    )
+    await bench.insert(l, [{ k: 'x', a: 1, _tp_time: '2024-01-01 00:00:00' }])
+    await bench.insert(r, [{ k: 'x', b: 9, _tp_time: '2024-01-01 00:01:30' }])
+    await bench.insert(r, [{ k: 'x', b: 8, _tp_time: '2024-01-01 00:00:30' }])
+    expect(await tail.take(1)).toEqual([[1, 8]])
+    await tail.stop()
+  })
+
   it('take date_diff in ON as left minus right, as Proton does', async () => {
     const [l, r] = await pair()
     const tail = await bench.query(
