@@ -463,7 +463,8 @@ export interface StreamingRuntime {
   status(view: MaterializedViewObject): ViewStatus | undefined
   /** All continuous queries of the database have worked through what came in: only new rows or time will change that. */
   quiet(database: string): boolean
-  explain(query: Query, context: QueryContext): string[]
+  /** The plan of a continuous query, line by line. */
+  explain(query: Query, context: QueryContext): Promise<string[]>
   close(): Promise<void>
 }
 

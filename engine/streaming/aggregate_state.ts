@@ -34,6 +34,7 @@ export interface ExtraColumn {
 export interface GroupState {
   readonly columns: OutputColumn[]
   readonly keys: string[]
+  readonly split: AggregateSplit
   /** Emissions so far. */
   version: number
   /** Adds a batch's rows. Whether there were any. */

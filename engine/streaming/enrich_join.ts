@@ -20,6 +20,8 @@ export interface JoinInput {
 export interface Lookup {
   alias: string
   columns: string[]
+  /** As a step of a plan. */
+  described: string
   /** Rows that exist now; with `ARRIVAL` among them where the order of arrival is known. */
   current(): Promise<TableExpr>
   /** All versions that a key had; undefined where there are none besides the current rows. */

@@ -15,8 +15,9 @@ import { EngineError } from '../errors.js'
 import { expandViews } from '../planner/index.js'
 import { type AdhocQuery, startQuery, takeLimit } from './adhoc.js'
 import { build } from './build.js'
-import { outline } from './explain.js'
+import { planLines } from './explain.js'
 import { isUnbounded } from './is_streaming.js'
+import type { Operator } from './operator.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
 import { BatchRecords } from './records.js'
 import { Subscriptions } from './subscriptions.js'
@@ -76,12 +77,16 @@ class Runtime implements StreamingRuntime {
     return this.subscriptions.unsubscribe(queryId)
   }
 
-  async analyse(query: Query, context: QueryContext): Promise<OutputColumn[]> {
+  analyse(query: Query, context: QueryContext): Promise<OutputColumn[]> {
+    return this.#dry(this.#expand(query, context), context, (root) => root.columns)
+  }
+
+  /** The query is built, looked at, and not run. */
+  async #dry<T>(query: Query, context: QueryContext, look: (root: Operator) => T): Promise<T> {
     const id = `q${++this.#count}`
     const pipe = new Pipe(id, undefined, this.deps, context, id, true)
     try {
-      const { root } = await build(pipe, this.#expand(query, context))
-      return root.columns
+      return look((await build(pipe, query)).root)
     } finally {
       await pipe.close(true)
     }
@@ -169,10 +174,9 @@ class Runtime implements StreamingRuntime {
     return views.every((runner) => runner.quiet) && queries.every(({ pump }) => pump.quiet)
   }
 
-  explain(query: Query, context: QueryContext): string[] {
-    const { catalog, udfs } = this.deps
-    const env = { lookup: (name: string) => udfs.lookup(name), params: context.params }
-    return outline(this.#expand(query, context), { catalog, database: context.database, env })
+  async explain(query: Query, context: QueryContext): Promise<string[]> {
+    const { inner, limit, offset } = takeLimit(this.#expand(query, context))
+    return this.#dry(inner, context, (root) => planLines(root, limit, offset))
   }
 
   async close(): Promise<void> {

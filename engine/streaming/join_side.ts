@@ -67,6 +67,7 @@ export class JoinSide {
     return {
       alias: this.from.relations[0]!.alias!,
       columns: this.from.names,
+      described: 'ReadFromStorage (rows so far)',
       hasArrival: true,
       operators: this.operators,
       prepare: async (batch) => void (await this.add(batch)),

@@ -49,6 +49,8 @@ export class LookBack implements Operator {
     readonly keys: string[],
     readonly distance: number,
     readonly filter: (rows: Delta) => Promise<string>,
+    /** Whether it leaves rows out. */
+    readonly filters: boolean,
     readonly alias: string | undefined,
     readonly columns: OutputColumn[],
     readonly sample: Delta,
@@ -103,6 +105,7 @@ export class LookBack implements Operator {
       keys,
       distance,
       filter,
+      where !== undefined || prewhere !== undefined,
       source.alias,
       columns,
       sample,

@@ -16,6 +16,7 @@ export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable
   return {
     alias,
     columns: store.current(stream).columns,
+    described: currentRows(stream),
     versionColumn: versionColumn(stream),
     hasArrival: true,
     unique: stream.primaryKey,
@@ -45,6 +46,7 @@ export async function subqueryLookup(
   return {
     alias,
     columns: columns.map((c) => c.name),
+    described: currentRows(stream),
     versionColumn: keptVersion(stream, table.query),
     hasArrival: arriving !== undefined,
     current: () => over(() => store.current(stream)),
@@ -58,6 +60,7 @@ export function dictionaryLookup(dictionary: DictionaryObject, alias: string): L
   return {
     alias,
     columns: relation.columns,
+    described: `ReadFromStorage (${dictionary.name.database}.${dictionary.name.name}: dictionary)`,
     hasArrival: false,
     current: async () => rawTable(relation, alias),
   }
@@ -79,6 +82,7 @@ export async function staticLookup(pipe: Pipe, query: Query, alias: string): Pro
   return {
     alias,
     columns: names,
+    described: 'ReadFromStorage (stored rows, read when the query starts)',
     hasArrival: false,
     current: async () => rawTable({ sql: table, columns: names }, alias),
   }
@@ -90,11 +94,16 @@ export function liveLookup(side: LiveSide): Lookup {
   return {
     alias: rows.relations[0]!.alias!,
     columns: rows.names,
+    described: 'ReadFromStorage (rows in force)',
     hasArrival: false,
     operators: [side],
     prepare: async (batch) => void (await side.step(batch)),
     current: async () => rows.table(live.current().sql),
   }
+}
+
+function currentRows({ name, mode }: StreamObject): string {
+  return `ReadFromStorage (${name.database}.${name.name}: ${mode}, current rows)`
 }
 
 function withArrival(relation: Relation): Relation {

@@ -69,6 +69,7 @@ export class Scan implements Operator {
   #due: number | undefined
   /** The batch that is run again read an inbox that is gone. */
   #lost = false
+  readonly #begin: Start
 
   constructor(
     readonly pipe: Pipe,
@@ -87,8 +88,28 @@ export class Scan implements Operator {
     this.#filter = options.filter
     const own = hasDelta(stream) ? 'changelog' : isKeyed(stream) ? 'keyed' : 'append'
     this.semantic = options.facts ? 'append' : own
+    this.#begin = start
     this.position = start.kind === 'after' ? start.sn : 0
     this.#snapshotUntil = start.kind === 'snapshot' ? start.sn : 0
+  }
+
+  /** What it reads, and from where on. */
+  get described(): string {
+    const { inbox, replay } = this.options
+    if (inbox) return `${this.label}: rows from outside`
+    const { database, name } = this.stream.owner
+      ? { ...this.stream.name, name: this.label }
+      : this.stream.name
+    const begin = replay
+      ? `replayed at speed ${replay.speed}`
+      : this.#begin.kind === 'snapshot'
+        ? 'current rows, then new ones'
+        : this.#begin.sn >= this.past
+          ? 'new rows'
+          : this.#begin.sn === 0
+            ? 'from the earliest row'
+            : `from sequence number ${this.#begin.sn}`
+    return `${database}.${name}: ${this.stream.mode}, ${begin}`
   }
 
   get available(): number {

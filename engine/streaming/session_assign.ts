@@ -6,6 +6,7 @@ import type { Batch, Delta, Operator, Semantic } from './operator.js'
 import type { Pipe } from './pipe.js'
 import type { SessionRules } from './session.js'
 import { intervalMs } from './syntax.js'
+import { writtenWindow } from './window_assign.js'
 
 /** A session may last this many idle times unless its size is given. */
 const DEFAULT_MAX_FACTOR = 5
@@ -34,6 +35,8 @@ export class SessionAssign implements Operator {
   private constructor(
     readonly child: Operator,
     readonly timeType: string,
+    /** The function as it is written. */
+    readonly written: string,
     readonly rules: Omit<SessionRules, 'delay'>,
     /** The store's SQL over the child's rows. */
     readonly sql: { time: string; opens: string; closes: string },
@@ -72,7 +75,7 @@ export class SessionAssign implements Operator {
       opens: args.start ? translateExpr(args.start, pipe.env) : '1',
       closes: args.end ? translateExpr(args.end, pipe.env) : '0',
     }
-    return new SessionAssign(child, chType, rules, sql, { type, chType })
+    return new SessionAssign(child, chType, writtenWindow(table), rules, sql, { type, chType })
   }
 
   get sample(): Delta {

@@ -1,4 +1,5 @@
 import type { IntervalLiteral, TableFunction } from '../../dialect/ast.js'
+import { printExpr } from '../../dialect/index.js'
 import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { OutputColumn } from '../contracts.js'
 import { EngineError } from '../errors.js'
@@ -35,6 +36,8 @@ export class WindowAssign implements Operator {
     readonly pipe: Pipe,
     readonly child: Operator,
     readonly sql: WindowSql,
+    /** The function as it is written. */
+    readonly written: string,
     bound: { type: string; chType: string },
   ) {
     this.children = [child]
@@ -59,7 +62,7 @@ export class WindowAssign implements Operator {
     const hop = table.name.toLowerCase() === 'hop'
     const [slide, size] = hop ? window.intervals : [window.intervals[0], window.intervals[0]]
     const sql = new WindowSql(time, chType, slide!, size!, window.timezone)
-    return new WindowAssign(pipe, child, sql, { type, chType })
+    return new WindowAssign(pipe, child, sql, writtenWindow(table), { type, chType })
   }
 
   get sample(): Delta {
@@ -104,6 +107,14 @@ export class WindowAssign implements Operator {
     if (this.pipe.ordered.has(rows.sql)) this.pipe.ordered.add(sql)
     return { sql, columns: this.columns.map((c) => c.name) }
   }
+}
+
+/** `tumble(ts, 5s)`: the function without what it reads. */
+export function writtenWindow(table: TableFunction): string {
+  const args = table.args.flatMap((arg) =>
+    arg.kind === 'table_arg' || arg.kind === 'session_range' ? [] : [printExpr(arg)],
+  )
+  return `${table.name.toLowerCase()}(${args.join(', ')})`
 }
 
 /** The arithmetic of windows in the store's SQL. Bounds have the type of the time. */
