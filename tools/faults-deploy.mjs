@@ -1,5 +1,5 @@
 // `npm run faults:deploy [-- options of vitest]`: the long form of tests/faults/deploy.test.ts. Messages arrive for
-// FAULT_SECONDS (60) and as long as the changes take, FAULT_RATE (2000) a second.
+// FAULT_SECONDS (60), and longer if the changes take longer, FAULT_RATE (2000) a second.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -4,7 +4,8 @@
  * repeating the command is all that is done about it. Every message has to be in the final targets exactly once, and who
  * reads them by their names never meets an error or nothing.
  *
- * `npm run faults:deploy` is the long form: 2,000 messages a second for 60 seconds.
+ * `npm run faults:deploy` is the long form: 2,000 messages a second for 60 seconds, or until all changes are through if
+ * that takes longer. The changes begin in the first half of them, so that both kills fall while messages arrive.
  */
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -25,9 +26,6 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const RATE = Number(process.env.FAULT_RATE ?? 200)
 const SECONDS = Number(process.env.FAULT_SECONDS ?? 0)
 const SHORT = SECONDS === 0
-/** On a busy machine the changes take longer than that: then messages go on arriving, at a tenth of the rate. */
-const messagesAt = (seconds: number) =>
-  SHORT || seconds < SECONDS ? seconds * RATE : (SECONDS + (seconds - SECONDS) / 10) * RATE
 /** Time of a scan between two messages: windows of five minutes close while they arrive. */
 const STEP_MS = 10
 const WINDOW_MS = 300_000
@@ -40,6 +38,10 @@ let producer: Producer
 let addresses: string[]
 let sent = 0
 let feeding = true
+/** When the first message was sent, by the clock of `performance`. */
+let started = 0
+/** What happened, and when. */
+const diary: string[] = []
 let feed: Promise<void>
 const complaints: string[] = []
 let readings = 0
@@ -105,9 +107,9 @@ function message(n: number, ts = FIRST_MS + n * STEP_MS) {
 
 /** At the rate that is asked for; a message is sent again, with its number, until the broker has it. */
 async function produce(): Promise<void> {
-  const started = performance.now()
+  started = performance.now()
   while (feeding) {
-    const due = Math.floor(messagesAt((performance.now() - started) / 1000))
+    const due = Math.floor(elapsed() * RATE)
     const count = Math.min(due - sent, 2_000)
     if (count > 0) {
       const first = sent
@@ -187,7 +189,26 @@ async function interrupted(
   expect(await end).toBe('killed')
 }
 
-const pause = () => sleep((SECONDS / 6) * 1000)
+/** The n-th of the changes begins here, if those before it are through. */
+const turnOf = (n: number) => reach((SECONDS / 10) * (n - 1))
+const reach = (seconds: number) => sleep(Math.max(0, seconds - elapsed()) * 1000)
+
+/** Seconds since the first message. */
+function elapsed(): number {
+  return (performance.now() - started) / 1000
+}
+
+function note(what: string): void {
+  diary.push(`${elapsed().toFixed(1)} s, ${sent} messages: ${what}`)
+}
+
+/** Messages go on arriving after a kill. */
+async function whileFed(kill: () => unknown, what: string): Promise<void> {
+  const before = sent
+  await kill()
+  note(`${what} killed`)
+  await eventually('messages to arrive', 60_000, async () => sent > before)
+}
 
 describe('changes under load', () => {
   const column = async () => {
@@ -209,15 +230,18 @@ describe('changes under load', () => {
     )
 
   it.skipIf(SHORT)('a column more, another filter, another join, one after the other', async () => {
-    await pause()
+    await turnOf(1)
     await column()
     expect(ways(await bootstrap())).toEqual({ trending_signals: 'alter', mv_trending_signals: 'modify' })
-    await pause()
+    note('a column more')
+    await turnOf(2)
     await filter()
     expect(ways(await bootstrap())).toEqual({ trending_screened: 'replace', mv_trending_signals: 'modify' })
-    await pause()
+    note('another filter')
+    await turnOf(3)
     await join()
     expect(ways(await bootstrap())).toEqual({ trending_listed: 'replace', mv_trending_categorized: 'modify' })
+    note('another join')
   })
 
   it.runIf(SHORT)('a column more, another filter, another join, all at once', async () => {
@@ -232,22 +256,23 @@ describe('changes under load', () => {
   })
 
   it('another aggregate, and tpctl is killed', async () => {
-    await pause()
+    await turnOf(4)
     await edit('streams/signals_5m.sql', (sql) =>
       sql.replace('avg_risk_score float64', 'avg_risk_score float64,\n  max_risk_score float64'),
     )
     await edit('views/mv_signals_5m.sql', (sql) =>
       sql.replace('AS avg_risk_score', 'AS avg_risk_score,\n  max(risk_score) AS max_risk_score'),
     )
-    await interrupted(async (child) => void child.kill('SIGKILL'))
+    await interrupted((child) => whileFed(() => child.kill('SIGKILL'), 'tpctl'))
     const plan = (await deployment.tpctl('plan')) as Document
     expect(plan.notices).toHaveLength(1)
     await bootstrap()
+    note('another aggregate')
     expect(await deployment.tpctl('plan')).toMatchObject({ empty: true, notices: [] })
   })
 
   it('other keys, and the engine is killed', async () => {
-    await pause()
+    await turnOf(5)
     await edit('streams/signals_5m.sql', (sql) =>
       sql.replace('jup_token_type string,', 'jup_token_type string,\n  risk_level string,'),
     )
@@ -259,15 +284,21 @@ describe('changes under load', () => {
     await edit('streams/jupiter_tokens.sql', (sql) =>
       sql.replace('PRIMARY KEY (jup_token_type, address)', 'PRIMARY KEY (address, jup_token_type)'),
     )
-    await interrupted(() => deployment.killEngine())
-    await deployment.restartEngine()
+    await interrupted(() =>
+      whileFed(async () => {
+        await deployment.killEngine()
+        await deployment.restartEngine()
+      }, 'the engine'),
+    )
     const found = await bootstrap()
+    note('other keys')
     expect(ways(found)).toMatchObject({ jupiter_tokens: 'copy', mv_signals_5m: 'rebuild' })
     expect(await deployment.tpctl('plan')).toMatchObject({ empty: true, notices: [] })
   })
 
   it('every message is in the final targets exactly once', async () => {
-    await pause()
+    await reach(SECONDS)
+    note('the last message but one')
     feeding = false
     await Promise.all([feed, ...readers])
     // Closes the last windows; not counted in them.
@@ -305,6 +336,7 @@ describe('changes under load', () => {
     expect(found.sort((a, b) => a[0]! - b[0]!)).toEqual([...due].map(([window, n]) => [window, n, 0]))
     expect(complaints).toEqual([])
     expect(await deployment.count('table(jupiter_tokens)')).toBeGreaterThanOrEqual(200)
+    console.log(diary.join('\n'))
     console.log(`${sent} messages, ${due.size} windows, ${readings} readings of ${STABLE.join(', ')}`)
   }, 600_000)
 })
