@@ -5,7 +5,7 @@ import { kindWords } from './kinds.js'
 import { type LedgerContent, LedgerWriter } from './ledger.js'
 import { assertReachable } from './live.js'
 import type { Change, Operation, Plan } from './model.js'
-import { endHandover, startView, stopView } from './replace/handover.js'
+import { endHandover, noteOverwrite, startView, stopView } from './replace/handover.js'
 import type { DeploymentNote, NotedChange } from './replace/note.js'
 import { performTask } from './replace/perform.js'
 import { withoutSecrets } from './secrets.js'
@@ -20,6 +20,8 @@ export interface ApplyOptions {
   maxLag?: number
   /** How long former versions are kept, in ms. Default a day. */
   keepMs?: number
+  /** How long a server may take to log where a paused view stopped, in ms. Default a minute. */
+  logPatienceMs?: number
   signal?: AbortSignal
 }
 
@@ -135,9 +137,12 @@ async function perform(operation: Operation, site: Site): Promise<void> {
   const entry = { ...entryOf(site, operation), ...definitionOf(object) }
   if (type === 'forget') return ledger.write({ ...entry, action: 'drop' })
   if (type === 'create' || type === 'alter' || type === 'drop') {
-    if (type === 'drop' && handover) await stopView(site, name)
+    if (type === 'drop' && handover) {
+      if (handover.from === 'the beginning') await noteOverwrite(site, name, handover.sources)
+      else await stopView(site, name, handover.sources)
+    }
     await ledger.write({ ...entry, action: LEDGER_ACTION[type].begun })
-    if (type === 'create' && handover && object) await startView(site, object, handover)
+    if (type === 'create' && handover && object) await startView(site, object, handover.sources)
     else await run(site, ...statements)
     if (type === 'drop') {
       await waitUntilGone(site, kind, name)

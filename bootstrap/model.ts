@@ -166,8 +166,11 @@ export interface Operation {
   /** To be run one after the other; secrets included. */
   statements: string[]
   object?: CompiledObject
-  /** Of a view that is dropped and created, to go on where the old one stops: the sources in which the new one has a place. */
-  handover?: string[]
+  /**
+   * Of a view that is dropped and created: where the new one goes on, and the sources in which it has a place. What the
+   * drop writes down holds for the creation.
+   */
+  handover?: { sources: string[]; from: 'where it stops' | 'the beginning' }
   /** With `replace`. */
   task?: ReplaceTask
 }

@@ -31,7 +31,15 @@ export function operationsOf(
     ...(task?.members ?? []).map(({ object }) => object.key),
     ...(task?.readers ?? []).map(({ object }) => object.key),
   ])
-  const isHandover = (key: ObjectKey) => verdicts.get(key)?.strategy?.name === 'handover'
+  const wayOf = (key: ObjectKey) => verdicts.get(key)?.strategy?.name
+  /** What the old view is asked for before it is dropped. */
+  const handoverOf = (key: ObjectKey): Pick<Operation, 'handover'> => {
+    if (wayOf(key) === 'handover') return { handover: { sources: sourcesOf(key), from: 'where it stops' } }
+    return wayOf(key) === 'overwrite' ? { handover: { sources: sourcesOf(key), from: 'the beginning' } } : {}
+  }
+  // Keyed sources begin with their current rows anyway.
+  const sourcesOf = (key: ObjectKey) =>
+    (scans.get(key) ?? []).filter(({ keyed }) => !keyed || wayOf(key) !== 'overwrite').map(({ name }) => name)
   const drops = new Map<ObjectKey, LiveObject>()
   for (const { key } of deployment.objects) {
     const { action, statements } = verdicts.get(key)!
@@ -56,7 +64,7 @@ export function operationsOf(
       kind,
       type: 'drop',
       statements: kind === 'grant' ? revokingAll(shown) : [dropStatement(kind, name)],
-      ...(isHandover(key) ? { handover: [] } : {}),
+      ...handoverOf(key),
     }),
   )
   const dropped = dropping.filter(({ key }) => !late.has(key))
@@ -71,7 +79,10 @@ export function operationsOf(
     if (record) return [{ key, name, kind, type: 'record', statements: [], object }]
     const type = action === 'alter' ? 'alter' : 'create'
     const stopped = type === 'create' && live.handovers.get(name)?.phase === 'stopped'
-    const handover = isHandover(key) || stopped ? { handover: scans.get(key) ?? [] } : {}
+    const handover: Pick<Operation, 'handover'> =
+      wayOf(key) === 'handover' || wayOf(key) === 'overwrite' || stopped
+        ? { handover: { sources: sourcesOf(key), from: 'where it stops' } }
+        : {}
     const creation = kind === 'grant' ? granting(object.sql) : [object.sql]
     return [{ key, name, kind, type, statements: statements ?? creation, object, ...handover }]
   })

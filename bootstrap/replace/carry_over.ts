@@ -9,7 +9,7 @@ import { type Abilities, abilitiesOf } from './abilities.js'
 import { type Choice, chooseWay } from './choose.js'
 import { fromBeginning, withNames } from './next_version.js'
 import { isAbout, nextName } from './note.js'
-import type { QueryState } from './query_state.js'
+import { isKeyedStream, type QueryState, type Scan } from './query_state.js'
 import type { Member, RebuildTask } from './task.js'
 import { World } from './world.js'
 
@@ -21,7 +21,7 @@ export interface CarriedOver {
   settled: ReadonlySet<ObjectKey>
   task?: RebuildTask
   /** Sources that each materialized view reads row by row. */
-  scans: ReadonlyMap<ObjectKey, string[]>
+  scans: ReadonlyMap<ObjectKey, Scan[]>
 }
 
 /**
@@ -69,10 +69,8 @@ class Carrier {
     for (const view of this.#views()) this.#decide(view)
     const task = this.#task()
     for (const view of this.#views()) if (this.#choices.has(view.key)) this.#follow(view)
-    const scans = this.deployment.objects.flatMap(({ key, statement }): [ObjectKey, string[]][] =>
-      statement.kind === 'create_materialized_view'
-        ? [[key, this.#world.stateAfter(statement).scans.map(({ name }) => name)]]
-        : [],
+    const scans = this.deployment.objects.flatMap(({ key, statement }): [ObjectKey, Scan[]][] =>
+      statement.kind === 'create_materialized_view' ? [[key, this.#world.stateAfter(statement).scans]] : [],
     )
     return { settled: this.#settled, scans: new Map(scans), ...(task ? { task } : {}) }
   }
@@ -90,8 +88,10 @@ class Carrier {
     const { key, name, kind, statement } = object
     const verdict = this.verdicts.get(key)!
     if (verdict.action !== 'replace' || kind === 'materialized_view') return
-    if (kind === 'view' && verdict.statements && this.#can.replacesViewsAtOnce) this.#redefine(object)
-    else if (this.#canCopy(object)) {
+    if (kind === 'view' && verdict.statements) {
+      if (this.#can.replacesViewsAtOnce) this.#redefine(object)
+      else this.#redefined.add(name)
+    } else if (this.#canCopy(object)) {
       this.#copied.add(name)
       this.#settled.add(key)
       this.verdicts.set(key, {
@@ -155,6 +155,7 @@ class Carrier {
     const found = this.#world.before(key)
     const before = found?.kind === 'create_materialized_view' ? found : undefined
     const used = [...state.scans.map(({ name }) => name), ...state.lookups]
+    const isView = (name: string) => this.#world.after(name)?.kind === 'create_view'
     const scanned = state.scans.map(({ name }) => name)
     const below = {
       redefined: used.filter((name) => this.#redefined.has(name)),
@@ -177,7 +178,13 @@ class Carrier {
       state: [...(before ? this.#world.stateBefore(before).state : []), ...state.state],
       below,
       readBy: this.deployment.objects.filter(({ dependsOn }) => dependsOn.includes(key)).map((o) => o.name),
+      scans: {
+        before: before ? this.#world.stateBefore(before).scans.map(({ name }) => name) : [],
+        after: scanned,
+      },
+      looksUp: state.lookups.filter((name) => !isView(name)),
       target: this.#targetObstacle(statement),
+      keyed: this.#keyObstacle(statement, state.scans),
       kept: this.#wasKept(object),
       can: this.#can,
     })
@@ -192,6 +199,20 @@ class Carrier {
     const target = this.#world.objects.get(into.name)
     if (!target) return `the project does not define ${into.name}, to which it writes`
     return target.kind === 'stream' ? undefined : `what it wrote to ${into.name} cannot be taken back`
+  }
+
+  /** Why rows that come again would not take the places of those that are there. */
+  #keyObstacle({ into }: CreateMaterializedView, scans: Scan[]): string | undefined {
+    if (!into) return 'its rows are its own (no INTO)'
+    const target = this.#world.after(into.name)
+    if (target?.kind !== 'create_stream' || !isKeyedStream(target)) return `${into.name} has no key`
+    if (this.verdicts.get(into.name)?.action === 'replace') return `${into.name} is made anew`
+    const fixed = scans.find(({ seekTo }) => seekTo !== undefined && seekTo !== 'earliest')
+    if (fixed) return `its SQL says where it begins in ${fixed.name} (seek_to)`
+    const reader = this.#views().find(({ statement }) =>
+      this.#world.stateAfter(statement).scans.some(({ name }) => name === into.name),
+    )
+    return reader && `${reader.name} reads the rows of ${into.name} one by one`
   }
 
   /** The definition that is wanted is the one that was kept when the last rebuild took its name. */
@@ -252,6 +273,16 @@ class Carrier {
           action: 'replace',
           how: 'replacement',
           risk: this.#wasKept(object) ? 'safe' : this.#riskOfRebuild(object),
+          reason: why,
+          strategy,
+        })
+        return
+      case 'overwrite':
+        this.verdicts.set(key, {
+          ...withoutStatements(verdict),
+          action: 'replace',
+          how: 'replacement',
+          risk: this.#riskOfRebuild(object),
           reason: why,
           strategy,
         })

@@ -23,8 +23,13 @@ export interface Case {
   }
   /** Others that read it by its own name, and so are in the way of dropping it. */
   readBy: string[]
+  /** What it reads row by row, and what it looks up besides. */
+  scans: { before: string[]; after: string[] }
+  looksUp: string[]
   /** Why its target cannot be made beside the old one, if that is so. */
   target: string | undefined
+  /** Why its rows would not replace those that are there, if that is so. */
+  keyed: string | undefined
   /** The version that is wanted was kept when it was replaced. */
   kept: boolean
   can: Abilities
@@ -54,41 +59,80 @@ export function chooseWay(one: Case): Choice {
     return { way: 'rebuild', reason: `${one.below.recomputed.join(', ')}, which it reads, is computed anew` }
   if (one.kept && !obstacles.rebuild)
     return { way: 'rebuild', reason: 'the version that is wanted was kept, and takes its name again' }
-  if (!obstacles.modify) return { way: 'modify', reason: 'goes on at the row where the old query stops' }
+  if (!obstacles.modify)
+    return one.state.length > 0 && one.can.extendsState
+      ? { way: 'modify', reason: 'what it remembers stays; what is new in it counts from here on' }
+      : { way: 'modify', reason: 'goes on at the row where the old query stops' }
   if (!obstacles.handover)
     return { way: 'handover', reason: `goes on at the row where the old one stops (${obstacles.modify})` }
   if (!obstacles.rebuild && one.below.elsewhere.length === 0)
     return { way: 'rebuild', reason: `${obstacles.handover}: computed anew beside the old one` }
-  return { way: 'restart', reason: one.can.otherwise || (obstacles.rebuild ?? obstacles.handover) }
+  if (!obstacles.overwrite)
+    return {
+      way: 'overwrite',
+      reason: `${obstacles.handover}: reads its sources anew, and its rows replace those of their keys`,
+    }
+  const reasons = new Set([obstacles.handover, obstacles.rebuild, obstacles.overwrite])
+  return { way: 'restart', reason: [...reasons].filter((reason) => reason !== undefined).join('; ') }
 }
 
-function obstaclesOf({ before, after, state, below, readBy, target, can }: Case): Obstacles {
+function obstaclesOf(one: Case): Obstacles {
+  const { before, after, state, below, readBy, target, keyed, can } = one
   const [first] = state
   const queryChanged = !before || !sameQuery(before.query, after.query) || below.redefined.length > 0
-  const remembers = queryChanged && first !== undefined ? first : undefined
+  const carried =
+    can.extendsState && before && below.redefined.length === 0 && onlyGrew(before.query, after.query)
+  const remembers = queryChanged && first !== undefined && !carried ? first : undefined
   const recomputed =
     below.recomputed.length > 0 ? `${below.recomputed.join(', ')} is computed anew` : undefined
   return {
     modify: !can.modifiesQueries
-      ? can.otherwise
+      ? can.lacks.modify
       : !before
         ? 'what is there cannot be read'
         : (remembers ??
           recomputed ??
           (below.moved.length > 0 ? `${below.moved.join(', ')} is made anew` : undefined) ??
+          (below.redefined.length > 0 && !can.replacesViewsAtOnce
+            ? `${below.redefined.join(', ')} is replaced, which this edition refuses while it is there`
+            : undefined) ??
           shapeObstacle(before, after)),
-    handover: !can.tellsPositions
-      ? can.otherwise
+    handover: !can.positions
+      ? can.lacks.handover
       : !before
         ? 'what is there cannot be read'
         : (first ??
           recomputed ??
           (below.elsewhere.length > 0 ? `${below.elsewhere.join(', ')} is another source` : undefined) ??
           (readBy.length > 0 ? `${readBy.join(', ')} reads it by its name` : undefined) ??
-          (after.into ? undefined : 'its rows are its own (no INTO)')),
-    rebuild: can.exchangesNames ? target : can.otherwise,
+          (after.into ? undefined : 'its rows are its own (no INTO)') ??
+          (can.positions === 'by log' ? seekObstacle(one) : undefined)),
+    rebuild: can.exchangesNames ? target : can.lacks.rebuild,
+    overwrite:
+      keyed ??
+      (below.elsewhere.length > 0 ? `${below.elsewhere.join(', ')} is another source` : undefined) ??
+      (readBy.length > 0 ? `${readBy.join(', ')} reads it by its name` : undefined),
     restart: undefined,
   }
+}
+
+/** Where `seek_to` holds for everything that a query reads. */
+function seekObstacle({ scans: { before, after }, looksUp }: Case): string | undefined {
+  if (before.join() !== after.join()) return `it has read ${before.join(', ')} so far`
+  if (after.length === 1 && looksUp.length === 0) return undefined
+  return after.length === 1
+    ? `it looks up ${looksUp.join(', ')}, and seek_to would hold for that too`
+    : 'it reads several sources, and seek_to holds for all of them alike'
+}
+
+/** The same query with more columns: of one table, so that its state is one of groups. */
+function onlyGrew(one: Query, other: Query): boolean {
+  if (one.kind === 'union' || other.kind === 'union' || one.from?.kind === 'join') return false
+  const now = new Set(other.columns.map(textOf))
+  return (
+    one.columns.every((column) => now.has(textOf(column))) &&
+    sameQuery({ ...one, columns: [] }, { ...other, columns: [] })
+  )
 }
 
 /** What ALTER VIEW cannot change besides the query. */
@@ -107,9 +151,11 @@ function columnNames(query: Query): string[] {
 
 /** Settings aside. */
 function sameQuery(one: Query, other: Query): boolean {
-  const text = (query: Query) =>
-    JSON.stringify({ ...query, settings: undefined }, (key, value) => (key === 'span' ? undefined : value))
-  return text(one) === text(other)
+  return textOf({ ...one, settings: undefined }) === textOf({ ...other, settings: undefined })
+}
+
+function textOf(node: unknown): string {
+  return JSON.stringify(node, (key, value) => (key === 'span' ? undefined : value))
 }
 
 function impossible({ object }: Case, wanted: Way, obstacle: string): UserError {

@@ -3,7 +3,7 @@ import { definitionOf, entryOf, recordShown, run, type Site } from '../site.js'
 import { dropStatement, parsedEntry, statementText } from '../statements.js'
 import { copyRows } from './copy.js'
 import { startingAt } from './handover.js'
-import { withSeek } from './next_version.js'
+import { seekOn } from './next_version.js'
 import { type NotedMember, nextName, type Positions, type RebuildNote, wasName } from './note.js'
 import type { Reader } from './task.js'
 import { pause, resume, viewStates } from './views.js'
@@ -89,7 +89,10 @@ async function startAsItWas(site: Site, view: string, positions: Positions): Pro
   const entry = site.ledger.content.ledger.get(view)
   const statement = entry && parsedEntry(entry)?.statement
   if (!entry || statement?.kind !== 'create_materialized_view') return
-  await run(site, statementText({ ...statement, query: withSeek(statement.query, positions) }, site.edition))
+  await run(
+    site,
+    statementText({ ...statement, query: seekOn(site.edition, statement.query, positions) }, site.edition),
+  )
   await recordShown(site, { ...entry, deployment: site.deployment, action: 'create' })
 }
 

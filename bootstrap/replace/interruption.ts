@@ -51,7 +51,13 @@ export function cleanup(
   if (!note) return { first: [], notices: [] }
   const readers = deployment.objects
     .filter(({ name }) => note.readers.some(({ view }) => view === name))
-    .map((object): Reader => ({ object, copied: [], sources: scans.get(object.key) ?? [] }))
+    .map(
+      (object): Reader => ({
+        object,
+        copied: [],
+        sources: (scans.get(object.key) ?? []).map(({ name }) => name),
+      }),
+    )
   const task = (kind: CleanupTask['task']): CleanupTask => ({ task: kind, note, readers })
   const names = note.members.map(({ name }) => name).join(', ')
   if (isSwitched(note, live.relations))
@@ -91,13 +97,28 @@ export function wake(live: Live, verdicts: Map<ObjectKey, Verdict>): string[] {
     if (!isOpen(note) || !verdict) continue
     if (!live.objects.has(note.view)) {
       notices.push(
-        `An apply stopped after it had dropped ${note.view}: the new one goes on where that one stopped.`,
+        note.runs
+          ? `An apply stopped after it had dropped ${note.view}: the new one reads its sources again.`
+          : `An apply stopped after it had dropped ${note.view}: the new one goes on where that one stopped.`,
       )
+      continue
+    }
+    if (note.runs) {
+      notices.push(`An apply stopped before it had dropped ${note.view}.`)
+      // The note is no longer true for whatever comes next.
+      if (verdict.action === 'unchanged')
+        verdicts.set(note.view, {
+          ...verdict,
+          action: 'create',
+          how: 'in_place',
+          reason: 'is as it was before an apply that was interrupted',
+          record: true,
+        })
       continue
     }
     notices.push(`An apply stopped after it had paused ${note.view}.`)
     if (verdict.action === 'replace' && !verdict.statements) continue
-    const resume = `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(note.view)}`
+    const resume = `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(note.view)} PERMANENT`
     verdicts.set(note.view, {
       ...verdict,
       ...(verdict.action === 'unchanged' || verdict.record
@@ -135,8 +156,8 @@ export function leftovers({
     if (isOpen(note))
       said.push(
         relations.has(note.view)
-          ? `${note.view} is paused, to be handed over.`
-          : `${note.view} was dropped, and the view that goes on where it stopped is not there yet.`,
+          ? `${note.view} is ${note.runs ? 'to be dropped and made anew' : 'paused, to be handed over'}.`
+          : `${note.view} was dropped, and the view that goes on ${note.runs ? 'in its place' : 'where it stopped'} is not there yet.`,
       )
   if (!rebuild) return said
   const names = rebuild.members.map(({ name }) => name).join(', ')

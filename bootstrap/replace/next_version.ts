@@ -1,5 +1,6 @@
 import {
   type CreateMaterializedView,
+  type Edition,
   type NamedTable,
   type QualifiedName,
   type Query,
@@ -62,11 +63,25 @@ export function fromBeginning(query: Query, scans: Scan[], names: ReadonlyMap<st
   return positions.size === 0 ? query : withSeek(query, Object.fromEntries(positions))
 }
 
+/** A query that begins at given positions of its sources, as an edition is told: servers know one `seek_to` for all. */
+export function seekOn(edition: Edition, query: Query, positions: Record<string, string>): Query {
+  if (edition === 'embedded') return withSeek(query, positions)
+  const [position, ...others] = new Set(Object.values(positions))
+  if (position === undefined) return query
+  // Several sources are never handed over on servers: the plan chooses another way.
+  if (others.length > 0) throw new Error(`seek_to cannot say ${JSON.stringify(positions)}`)
+  return seeking(query, position)
+}
+
 /** A query that begins at given positions of its sources. */
 export function withSeek(query: Query, positions: Record<string, string>): Query {
   const value = Object.entries(positions)
     .map(([name, position]) => `${name}=${position}`)
     .join('; ')
+  return seeking(query, value)
+}
+
+function seeking(query: Query, value: string): Query {
   const setting: Setting = { name: 'seek_to', value: { kind: 'literal', type: 'string', value } }
   const others = (query.settings ?? []).filter(({ name }) => name !== setting.name)
   return { ...query, settings: [...others, setting] }

@@ -10,13 +10,15 @@ export type Note = HandoverNote | RebuildNote | DeploymentNote
 /** `seek_to` by source. */
 export type Positions = Record<string, string>
 
-/** A view that was stopped, so that another one goes on where it stopped. */
+/** A view that was stopped, or is only to be dropped, so that another one goes on where that says. */
 export interface HandoverNote {
   what: 'handover'
   /** `stopping`: it may be paused. `stopped`: its positions are known, and it may be gone. `done`: the other one runs. */
   phase: 'stopping' | 'stopped' | 'done'
   view: string
   positions: Positions
+  /** It was not paused: the other one begins with the first rows. */
+  runs?: boolean
 }
 
 /** New versions of views and streams that are made beside the old ones, and take their names when they are ready. */

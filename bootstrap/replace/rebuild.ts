@@ -162,7 +162,7 @@ class Rebuild {
       if (!there) return
       await waitFor(site, `${view} to read what was copied`, () => this.#hasRead(view, copied), 600_000)
       await pause(site, view)
-      const old = await positionsOf(site, view)
+      const old = await positionsOf(site, view, [])
       const next: Positions = { ...old }
       for (const name of copied) {
         const member = this.task.members.find((one) => one.object.name === name)!

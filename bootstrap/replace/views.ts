@@ -1,6 +1,8 @@
 import { quoteName } from '../../dialect/index.js'
 import { run, type Site, waitFor } from '../site.js'
+import { abilitiesOf } from './abilities.js'
 import type { Positions } from './note.js'
+import { loggedPositions } from './state_log.js'
 
 /** How a materialized view does, as the engine tells it. */
 export interface ViewState {
@@ -36,8 +38,9 @@ export async function pause(site: Site, view: string): Promise<void> {
   await run(site, `SYSTEM PAUSE MATERIALIZED VIEW ${quoteName(view)} PERMANENT`)
 }
 
+/** It stays so over a restart too, as the pause would have. */
 export async function resume(site: Site, view: string): Promise<void> {
-  await run(site, `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(view)}`)
+  await run(site, `SYSTEM RESUME MATERIALIZED VIEW ${quoteName(view)} PERMANENT`)
 }
 
 /**
@@ -45,7 +48,8 @@ export async function resume(site: Site, view: string): Promise<void> {
  * keyed source has no such place, and one that reads a source twice has one only where both are as far: it is let go
  * on until it has.
  */
-export async function positionsOf(site: Site, view: string): Promise<Positions> {
+export async function positionsOf(site: Site, view: string, sources: string[]): Promise<Positions> {
+  if (abilitiesOf(site.edition).positions === 'by log') return loggedPositions(site, view, sources)
   let attempts = 0
   return waitFor(
     site,

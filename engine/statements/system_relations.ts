@@ -292,6 +292,66 @@ async function viewStatus(context: QueryContext, deps: StatementDeps): Promise<R
   )
 }
 
+const STATES: Record<ViewStatus['state'], string> = {
+  starting: 'Initializing',
+  running: 'Executing',
+  retrying: 'AutoRecovering',
+  paused: 'Paused',
+  failed: 'Error',
+}
+
+/**
+ * What servers log about their views, as of now. Numbers of rows are those of the last one that was processed; as on
+ * servers a zero stands for none as well.
+ */
+function stateLog(context: QueryContext, deps: StatementDeps): Relation {
+  const rows = visible(context, deps).flatMap((view) => {
+    const status = view.kind === 'materialized_view' ? deps.runtime.status(view) : undefined
+    if (!status) return []
+    const row = (state: string, dimension: string, value: number, text = '') => [
+      1,
+      view.name.database,
+      view.name.name,
+      view.uuid,
+      state,
+      value,
+      text,
+      dimension,
+      Date.now(),
+    ]
+    return [
+      row('status', 'materialized_view', 0, STATES[status.state]),
+      row('last_error_message', 'materialized_view', 0, status.lastError ?? ''),
+      ...status.sources.flatMap(({ name, seek, processed, available }) => {
+        const next = (seek ?? String(processed)).split(',')
+        const dimension = (shard: number) => (next.length > 1 ? `${name}-${shard}` : name)
+        return [
+          ...next.flatMap((position, shard) =>
+            ['processed_sn', 'ckpt_sn'].map((state) =>
+              row(state, dimension(shard), Math.max(0, Number(position) - 1)),
+            ),
+          ),
+          row('end_sn', name, Math.max(0, available - 1)),
+        ]
+      }),
+    ]
+  })
+  return jsonRelation(
+    {
+      node_id: 'uint64',
+      database: 'string',
+      name: 'string',
+      uuid: 'uuid',
+      state_name: 'string',
+      state_value: 'uint64',
+      state_string_value: 'string',
+      dimension: 'string',
+      _tp_time: "datetime64(3, 'UTC')",
+    },
+    rows,
+  )
+}
+
 async function streamMetrics(context: QueryContext, deps: StatementDeps): Promise<Relation> {
   const sizes = await tableSizes(deps)
   const rows = visible(context, deps).map((object) => {
@@ -377,6 +437,8 @@ export async function systemRelation(
     case 'view_status':
     case 'materialized_views':
       return viewStatus(context, deps)
+    case 'introspection_state_log':
+      return stateLog(context, deps)
     case 'stream_metrics':
       return streamMetrics(context, deps)
     case 'dictionaries': {

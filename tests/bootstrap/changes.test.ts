@@ -75,7 +75,7 @@ describe.each(EDITIONS)('changes on %s', (edition) => {
     plan = await planned('after')
     await applyPlan(plan, place.client, { allowDestructive: true })
     after = await planned('after')
-  }, 120_000)
+  }, 300_000)
   afterAll(() => place?.close())
 
   it.each(cases.map((one) => [`${one.kind}: ${one.what}`, one] as const))('%s', (_, one) => {

@@ -4,6 +4,7 @@ import {
   type ColumnDef,
   type CreateStream,
   createdObject,
+  dependencies,
   type Edition,
   parseAccessCommand,
   parseStatement,
@@ -57,6 +58,8 @@ export class FakeEngine {
   /** Throws what it returns, before the statement is carried out. */
   failOn: (statement: string) => Error | undefined = () => undefined
   #hidden = new Map<string, number>()
+  /** Materialized views that stand still. */
+  paused = new Set<string>()
   #pendingLedger: { row: Record<string, unknown>; left: number }[] = []
 
   constructor(readonly edition: Edition = 'embedded') {}
@@ -77,6 +80,8 @@ export class FakeEngine {
   async rows(sql: string): Promise<Record<string, unknown>[]> {
     this.#assertUp()
     if (sql.startsWith('SELECT 1')) return [{ one: 1 }]
+    if (sql.startsWith('SELECT to_string(now64')) return [{ now: '2026-01-01 00:00:00.000' }]
+    if (sql.includes('state_log)')) return this.#stateLog(/\bname = '([^']+)'/.exec(sql)![1]!)
     if (sql.startsWith('DESCRIBE tpctl_ledger')) return this.ledgerColumns.map((name) => ({ name }))
     const wanted = /\bname = '([^']+)'/.exec(sql)?.[1]
     if (sql.includes('FROM system.functions'))
@@ -127,6 +132,12 @@ export class FakeEngine {
     const error = this.failOn(sql)
     if (error) throw error
     if (!sql.includes('tpctl_ledger')) this.executed.push(sql)
+    const [, order, view] = /^SYSTEM (PAUSE|RESUME) MATERIALIZED VIEW (\w+)/.exec(sql) ?? []
+    if (view) {
+      if (order === 'PAUSE') this.paused.add(view)
+      else this.paused.delete(view)
+      return
+    }
     const statement = parseStatement(sql)
     if (statement.kind === 'drop') {
       const name = statement.names.map((part) => part.name).join(' ON ')
@@ -164,6 +175,38 @@ export class FakeEngine {
     }
     this.relations.set(name, kept)
     if (name === 'tpctl_ledger') this.ledgerColumns = (statement as CreateStream).columns.map((c) => c.name)
+  }
+
+  /** A view that is paused has read ten rows of each of its sources. */
+  #stateLog(view: string): Record<string, unknown>[] {
+    const statement = this.relations.get(view)?.statement
+    if (statement?.kind !== 'create_materialized_view' || !this.paused.has(view)) return []
+    const sources = this.#sourcesOf(statement)
+    return [
+      {
+        state_name: 'status',
+        dimension: 'materialized_view',
+        state_value: '0',
+        state_string_value: 'Paused',
+      },
+      ...sources.flatMap((dimension) =>
+        ['processed_sn', 'ckpt_sn'].map((state_name) => ({
+          state_name,
+          dimension,
+          state_value: '9',
+          state_string_value: '',
+        })),
+      ),
+    ]
+  }
+
+  /** Also those behind plain views. */
+  #sourcesOf(statement: Statement): string[] {
+    if (statement.kind !== 'create_materialized_view' && statement.kind !== 'create_view') return []
+    return dependencies({ kind: 'query', query: statement.query }).flatMap(({ name }) => {
+      const source = this.relations.get(name)?.statement
+      return source?.kind === 'create_view' ? this.#sourcesOf(source) : [name]
+    })
   }
 
   #access(statement: AccessStatement): void {

@@ -1,6 +1,8 @@
 import { byEdition, type ChangeCase, SINCE_3 } from './case.js'
 
 const S = 'CREATE STREAM s_N (id int32, name string); CREATE STREAM t_N (id int32, name string);'
+const KEYED =
+  'CREATE STREAM s_N (id int32, name string); CREATE MUTABLE STREAM t_N (id int32, name string) PRIMARY KEY name;'
 const PIPELINE = (
   filter: string,
   more = '',
@@ -45,6 +47,7 @@ export const VIEWS: ChangeCase[] = [
     after: PIPELINE('id > 2'),
     expected: byEdition(
       { v_N: 'replace safe', mv_N: 'alter safe' },
+      { v_N: 'replace safe', mv_N: 'replace safe' },
       { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
     ),
   },
@@ -87,6 +90,25 @@ export const VIEWS: ChangeCase[] = [
     before: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name FROM s_N GROUP BY name`,
     after: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT min(id) AS id, name FROM s_N GROUP BY name`,
     expected: byEdition({ t_N: 'replace safe', mv_N: 'replace safe' }, { mv_N: 'replace rebuilds' }),
+  },
+  {
+    kind: 'materialized_view',
+    what: 'one more aggregate, in its target too',
+    before: `${S} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name FROM s_N GROUP BY name`,
+    after: `${S.replace('t_N (id int32', 't_N (least uint64, id int32')}
+      CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name, count() AS least FROM s_N GROUP BY name`,
+    expected: byEdition(
+      { t_N: 'replace safe', mv_N: 'replace safe' },
+      { t_N: 'alter safe', mv_N: 'alter safe' },
+      { t_N: 'alter safe', mv_N: 'replace rebuilds' },
+    ),
+  },
+  {
+    kind: 'materialized_view',
+    what: 'another aggregate, into a stream with a key',
+    before: `${KEYED} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT max(id) AS id, name FROM s_N GROUP BY name`,
+    after: `${KEYED} CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT min(id) AS id, name FROM s_N GROUP BY name`,
+    expected: byEdition({ t_N: 'replace safe', mv_N: 'replace safe' }, { mv_N: 'replace safe' }),
   },
   {
     kind: 'materialized_view',
@@ -134,6 +156,7 @@ export const VIEWS: ChangeCase[] = [
     after: `${S} CREATE STREAM u_N (id int32, name string); CREATE MATERIALIZED VIEW mv_N INTO u_N AS SELECT id, name FROM s_N`,
     expected: byEdition(
       { u_N: 'create safe', mv_N: 'replace safe' },
+      { u_N: 'create safe', mv_N: 'replace safe' },
       { u_N: 'create safe', mv_N: 'replace rebuilds' },
     ),
   },
@@ -162,6 +185,7 @@ export const VIEWS: ChangeCase[] = [
     after: `${PIPELINE('id > 2')}; CREATE STREAM u_N (id int32); CREATE MATERIALIZED VIEW next_N INTO u_N AS SELECT id FROM t_N`,
     expected: byEdition(
       { v_N: 'replace safe', mv_N: 'alter safe' },
+      { v_N: 'replace safe', mv_N: 'replace safe' },
       { v_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
     ),
   },

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { type ApplyOptions, applyPlan } from '../../../bootstrap/apply.js'
 import { compile } from '../../../bootstrap/compile.js'
+import type { Edition } from '../../../bootstrap/config.js'
 import { LEDGER } from '../../../bootstrap/ledger.js'
 import { readLive } from '../../../bootstrap/live.js'
 import type { Plan } from '../../../bootstrap/model.js'
@@ -34,11 +35,13 @@ export class Bench {
   private constructor(
     readonly dir: string,
     public engine: Engine,
+    readonly edition: Edition,
   ) {}
 
-  static async start(): Promise<Bench> {
+  /** With another edition the engine is taken for a server, and gets nothing but what that understands. */
+  static async start(edition: Edition = 'embedded'): Promise<Bench> {
     const dir = await mkdtemp(join(tmpdir(), 'tpctl-replace-'))
-    const bench = new Bench(dir, await Bench.#engine(dir))
+    const bench = new Bench(dir, await Bench.#engine(dir), edition)
     await bench.#connect()
     return bench
   }
@@ -79,7 +82,8 @@ export class Bench {
 
   async #load(files: Files) {
     const { url, streamUrl, brokers } = this.engine
-    return loadProject(await projectFolder(files), { env: {}, overrides: { url, streamUrl, brokers } })
+    const overrides = { url, streamUrl, brokers, edition: this.edition }
+    return loadProject(await projectFolder(files), { env: {}, overrides })
   }
 
   async plan(files: Files): Promise<Plan> {
