@@ -3,11 +3,17 @@ import { lower, type Statement, UserError } from '../../dialect/index.js'
 import { Lexer } from '../../dialect/lexer.js'
 import { EngineError } from '../errors.js'
 
-/** Throws SYNTAX_ERROR (62) where the parser of 1.6 stops, NOT_IMPLEMENTED (48) for what it reads and cannot do. */
+/**
+ * Throws SYNTAX_ERROR (62) where the parser of 1.6 stops, UNKNOWN_SETTING (115) for settings that came later, and
+ * NOT_IMPLEMENTED (48) for the rest that it does not have. What lowering changes, 1.6 does not take as it stands.
+ */
 export function refuseLater(statement: Statement, source: string): void {
-  const why = notIn16(statement)
-  if (why === undefined) return
+  const found = notIn16(statement)
+  if (!found) return
+  // Of what is left out, said in half a sentence: here nothing is.
+  const [why = ''] = found.message.split('; it is left out')
   const position = stopsAt(statement)
+  if (found.code === 'SETTING_DROPPED') throw new EngineError('UNKNOWN_SETTING', why)
   if (position === undefined) throw new EngineError('NOT_IMPLEMENTED', why)
   const lexer = new Lexer(source)
   let token = lexer.next()
@@ -18,15 +24,23 @@ export function refuseLater(statement: Statement, source: string): void {
   )
 }
 
-/** What lowering puts something else in the place of, or leaves to programs beside the server. */
-const REPLACED = new Set(['MUTABLE_LOWERED', 'RUN_OUTSIDE'])
+/** What lowering leaves out, puts something else in the place of, or leaves to programs beside the server. */
+const LOWERED = [
+  'MUTABLE_LOWERED',
+  'RUN_OUTSIDE',
+  'EMIT_REPEAT_DROPPED',
+  'COMMENT_DROPPED',
+  'SETTING_DROPPED',
+]
 
-function notIn16(statement: Statement): string | undefined {
+function notIn16(statement: Statement): { code: string; message: string } | undefined {
   try {
-    return lower(statement, 'oss-1.6').notes.find(({ code }) => REPLACED.has(code))?.message
+    const { notes } = lower(statement, 'oss-1.6')
+    return LOWERED.map((code) => notes.find((note) => note.code === code)).find((note) => note !== undefined)
   } catch (cause) {
     if (!(cause instanceof UserError)) throw cause
-    return cause.suggestion === undefined ? cause.message : `${cause.message}: ${cause.suggestion}`
+    const { code, message, suggestion } = cause
+    return { code, message: suggestion === undefined ? message : `${message}: ${suggestion}` }
   }
 }
 

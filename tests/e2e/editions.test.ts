@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startBroker } from '../../engine/broker/index.js'
 import { type ServerEdition, standIn } from '../bootstrap/stand_in.js'
+import { TestEngine } from '../engine/server/harness.js'
 import { fakeTarget } from '../scripts/fake_target.js'
 import { ROOT, run, temporaryFolder } from './support.js'
 
@@ -37,6 +38,22 @@ describe('a server over HTTP', () => {
       await broker.close()
     },
   )
+})
+
+it('an embedded engine that stands in for Proton 1.6 gets them, too', async () => {
+  const engine = await TestEngine.start({ edition: 'oss-1.6' })
+  const { url, streamUrl, brokers } = engine.engine
+  const env = { TPCTL_URL: url, TPCTL_STREAM_URL: streamUrl, TPCTL_BROKERS: brokers }
+  const login = { TPCTL_USERNAME: 'proton', TPCTL_PASSWORD: 'proton@t+' }
+  const tpctl = (...args: string[]) =>
+    run(['--project', EXAMPLE, '--state', temporaryFolder(), '--target', 'oss-1.6', ...args], {
+      env: { ...env, ...login },
+    })
+  const applied = await tpctl('bootstrap')
+  expect(applied, applied.stderr).toMatchObject({ code: 0 })
+  const again = await tpctl('plan', '--detailed-exitcode')
+  expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 })
+  await engine.close()
 })
 
 it('a server that the config takes for another edition is left alone', async () => {

@@ -36,6 +36,13 @@ describe('an engine that stands in for Proton 1.6', () => {
       expect.stringMatching(/^Code: 48\..*Proton 1\.6 has no/),
     ])
     expect((await engine.sql('CREATE VIEW v AS SELECT a FROM s WHERE b = {x:string}')).status).toBe(501)
+    expect((await engine.sql('SELECT count() FROM s EMIT PERIODIC 1s REPEAT')).status).toBe(501)
+    const setting = await engine.sql(
+      'CREATE MATERIALIZED VIEW m AS SELECT a FROM s SETTINGS enable_dlq = true',
+    )
+    expect(setting.text).toMatch(
+      /^Code: 115\. DB::Exception: Proton 1\.6 does not know the setting enable_dlq\./,
+    )
   })
 
   it('runs what 1.6 runs', async () => {
