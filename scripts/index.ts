@@ -2,6 +2,8 @@ export {
   type DeadLetter,
   dropLetters,
   type LetterFilter,
+  type LetterSummary,
+  type ReplayResult,
   readLetters,
   replayInto,
   replayToTopic,

@@ -142,7 +142,7 @@ describe('guides', () => {
       expect(codes).toContain(2)
       expect(codes.includes(3)).toBe(/EXIT\.changes/.test(source!))
       // A file with several commands may hold some that need no target.
-      const needsTarget = /\b(openTarget|openProject|withPlan|withRunner|withDeadLetters)\b/.test(source!)
+      const needsTarget = /\b(openTarget|openProject|withPlan|withRunner|withLetters)\b/.test(source!)
       if (codes.includes(4)) expect(needsTarget || /feed|Pipeline|brokers/.test(source!)).toBe(true)
       else if (words.length === 1)
         expect(needsTarget, 'it opens a target, which may not answer: exit code 4').toBe(false)

@@ -1,18 +1,9 @@
 import { type Command, Option } from 'commander'
-import { clientOptions } from '../../bootstrap/brokers.js'
 import { UserError } from '../../dialect/user_error.js'
-import type { ProtonClient } from '../../driver/index.js'
-import {
-  dropLetters,
-  type LetterFilter,
-  readLetters,
-  replayInto,
-  replayToTopic,
-  summarizeLetters,
-} from '../../scripts/index.js'
+import type { LetterFilter } from '../../scripts/index.js'
 import { action, type Context } from '../context.js'
+import { type LetterBox, withLetters } from '../dlq/box.js'
 import { parseCount } from '../options.js'
-import { type OpenTarget, openTarget } from '../target.js'
 
 interface FilterOptions extends LetterFilter {
   limit?: number
@@ -25,8 +16,8 @@ export function registerDlq(program: Command): void {
     .command('dlq')
     .description('dead letters: messages and rows that the pipeline refused, with the reason')
   filtered(dlq.command('list').description('how many there are, by source')).action(
-    onLetters(async ({ output }, { client }, filter) => {
-      const sources = await summarizeLetters(client, filter)
+    onLetters(async ({ output }, box, filter) => {
+      const sources = await box.summarize(filter)
       if (sources.length === 0) output.line('No dead letters.')
       else {
         const right = { title: 'letters', align: 'right' as const }
@@ -53,8 +44,8 @@ export function registerDlq(program: Command): void {
   filtered(dlq.command('show').description('each with its text'))
     .option('--limit <letters>', 'at most so many', parseCount, 20)
     .action(
-      onLetters(async ({ output }, { client }, filter, options) => {
-        const letters = await readLetters(client, filter, options.limit)
+      onLetters(async ({ output }, box, filter, options) => {
+        const letters = await box.read(filter, options.limit)
         for (const { source, topic, partition, offset, time, error, raw } of letters) {
           output.line(`${output.color('bold', `${source} ${topic}/${partition}/${offset}`)}  ${time}`)
           output.line(`  ${output.color('red', error)}`)
@@ -68,18 +59,16 @@ export function registerDlq(program: Command): void {
     dlq
       .command('replay')
       .description(
-        'send messages to their topic again, or insert JSON into a stream; what gets through is taken away',
+        'send messages to their topic or alert again, or insert JSON into a stream; what gets through is taken away',
       ),
   )
     .option('--into <stream>', 'insert into this stream instead')
     .option('--all', 'all there are')
     .action(
-      onLetters(async ({ output }, { client, target }, filter, options) => {
+      onLetters(async ({ output }, box, filter, options) => {
         needsChoice(filter, options)
         const { replayed, kept } =
-          options.into === undefined
-            ? await replayToTopic(client, filter, clientOptions(target))
-            : await replayInto(client, filter, options.into)
+          options.into === undefined ? await box.replay(filter) : await box.replayInto(filter, options.into)
         output.line(`${replayed} replayed, ${kept.length} kept`)
         for (const { letter, reason } of kept.slice(0, 10)) {
           output.note(`kept ${letter.source} ${letter.topic}/${letter.partition}/${letter.offset}: ${reason}`)
@@ -90,9 +79,9 @@ export function registerDlq(program: Command): void {
   filtered(dlq.command('drop').description('take them away for good'))
     .option('--all', 'all there are')
     .action(
-      onLetters(async ({ output }, { client }, filter, options) => {
+      onLetters(async ({ output }, box, filter, options) => {
         needsChoice(filter, options)
-        const dropped = await dropLetters(client, filter)
+        const dropped = await box.drop(filter)
         output.line(`${dropped} dropped`)
         output.result({ dropped })
       }),
@@ -101,40 +90,19 @@ export function registerDlq(program: Command): void {
 
 function filtered(command: Command): Command {
   return command
-    .option('--source <name>', 'external stream or view that refused them')
-    .option('--topic <name>', 'topic they came from')
+    .option('--source <name>', 'external stream, view or alert that they were for')
+    .option('--topic <name>', 'topic they came from; of an alert, its stream')
     .addOption(new Option('--partition <number>', 'partition they came from').argParser(parseCount))
     .addOption(new Option('--offset <number>', 'offset in the partition').argParser(parseCount))
 }
 
 function onLetters(
-  work: (context: Context, target: OpenTarget, filter: LetterFilter, options: FilterOptions) => Promise<void>,
+  work: (context: Context, box: LetterBox, filter: LetterFilter, options: FilterOptions) => Promise<void>,
 ) {
-  return action<FilterOptions, []>(async (context, options) => {
-    const opened = await openTarget(context)
-    try {
-      requireLetters(opened)
-      const { source, topic, partition, offset } = options
-      await work(context, opened, { source, topic, partition, offset }, options)
-    } finally {
-      await (opened.client as ProtonClient).close()
-    }
+  return action<FilterOptions, []>((context, options) => {
+    const { source, topic, partition, offset } = options
+    return withLetters(context, (box) => work(context, box, { source, topic, partition, offset }, options))
   })
-}
-
-/** Only the embedded engine keeps messages of external streams that do not parse. */
-function requireLetters({ target }: OpenTarget): void {
-  if (target.edition === 'embedded') return
-  throw new UserError(
-    'DLQ_UNSUPPORTED',
-    `Target ${target.name} (${target.edition}) keeps no dead letters of this kind.`,
-    {
-      suggestion:
-        target.edition === 'oss-1.6'
-          ? 'Proton 1.6 logs messages that do not parse and goes on; look into its log.'
-          : 'Set enable_dlq = true on the view and ask system.mat_view_dlq: npx tpctl sql.',
-    },
-  )
 }
 
 function needsChoice(filter: LetterFilter, options: FilterOptions): void {

@@ -48,7 +48,7 @@ export const DATA_GUIDES: Guides = {
   },
   'dlq list': {
     behaviour:
-      'Counts the messages and rows that the pipeline refused, by source, with the newest error of each.',
+      'Counts the messages and rows that the pipeline refused, by source, with the newest error of each. The embedded engine keeps those of its external streams and views; for Proton 1.6 these are the events that `tpctl run-alerts` could not deliver, out of the state folder.',
     sideEffects: 'Nothing.',
     recovery: '`tpctl dlq show` has the texts; correct what sent them, then `tpctl dlq replay`.',
     exitCodes: { 0: 'shown', 1: 'the target keeps none, or refused', 2: WRONG_USAGE, 4: UNREACHABLE },
@@ -61,7 +61,7 @@ export const DATA_GUIDES: Guides = {
   },
   'dlq replay': {
     behaviour:
-      'Sends the chosen dead letters to their topic once more, or inserts them into a stream as JSON with --into, and takes away those that got through.',
+      'Sends the chosen dead letters to their topic once more, or calls the function of their alert again, or inserts them into a stream as JSON with --into, and takes away those that got through.',
     sideEffects: 'New messages or rows; dead letters fewer by what got through.',
     recovery:
       'What is refused again stays a dead letter. Stopped half-way, run it again: what is through is gone from the list.',

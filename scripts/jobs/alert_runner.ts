@@ -67,7 +67,7 @@ export interface RunAlertsOptions {
 }
 
 /** Looks at a target that is away, or refuses, before `once` gives up. */
-const LOOKS_ONCE = 4
+const LOOKS_ONCE = 3
 /** With `once`: silence of a stream that was to have more, after which no more is waited for. */
 const SILENCE_MS = 10_000
 

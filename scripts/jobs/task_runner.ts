@@ -65,7 +65,7 @@ export interface RunTasksOptions {
 }
 
 /** Looks at a target that is away before `once` gives up. */
-const LOOKS_ONCE = 4
+const LOOKS_ONCE = 3
 
 /**
  * Runs each task when it is due, never one beside itself. That a run begins is written down before it does, and that
@@ -106,8 +106,11 @@ class TaskLoop {
     const known = await this.#checkpoint.read()
     if (known) this.#state = known
     else await this.#note({ last: neverRun(task.schedule, Date.now()), runs: 0, failures: 0 })
+    let begun = false
     while (!options.signal.aborted) {
       if (!this.#state.running) {
+        // A task that is due again by now was not when the runner came.
+        if (options.once && begun) return
         const now = Date.now()
         const due = dueRun(task.schedule, this.#state.last, now)
         if (due === undefined) {
@@ -117,6 +120,7 @@ class TaskLoop {
         }
         const id = `tpctl-${options.project}-task-${task.name}-${due}`
         await this.#note({ ...this.#state, last: due, running: { id, scheduledAt: due, startedAt: now } })
+        begun = true
       }
       await this.#runThrough()
     }

@@ -1,0 +1,225 @@
+/** Tasks and alerts run from outside of a target that has none: the embedded engine, addressed as Proton 1.6. */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AlertState } from '../../scripts/jobs/alert_runner.js'
+import type { TaskState } from '../../scripts/jobs/task_runner.js'
+import { asProton16, type Pretence } from './proton16.js'
+import { eventually, onState, writeProject } from './support.js'
+
+/** What the remote function was called with, and what it answers. */
+const heard: number[][] = []
+let answer = 200
+let hook: Server
+/** The engine's two ports. */
+let target: Pretence[] = []
+const env: Record<string, string> = {}
+
+const project = writeProject({
+  'tpctl.config.ts': `import { defineConfig } from 'tpctl'
+export default defineConfig({ name: 'outside', sql: 'sql', target: 'old', secrets: ['HOOK_KEY'],
+  targets: { embedded: { edition: 'embedded' }, old: { edition: 'oss-1.6' }, away: { edition: 'oss-1.6' } } })`,
+  'sql/orders.sql': 'CREATE STREAM orders (id uint64, total float64) TTL to_datetime(_tp_time) + 7d',
+  'sql/counts.sql': 'CREATE STREAM counts (n uint64) TTL to_datetime(_tp_time) + 7d',
+  'sql/spare.sql': 'CREATE STREAM spare (id uint64) TTL to_datetime(_tp_time) + 7d',
+  'sql/count_orders.sql':
+    'CREATE TASK count_orders SCHEDULE 100ms TIMEOUT 20s INTO counts AS SELECT count() AS n FROM table(orders)',
+  'sql/daily.sql': "CREATE TASK daily SCHEDULE '0 6 * * *' INTO counts AS SELECT 0 AS n FROM table(orders)",
+  'sql/notify.sql':
+    "CREATE REMOTE FUNCTION notify(id uint64) RETURNS string URL '${HOOK_URL}' AUTH_METHOD 'auth_header' AUTH_HEADER 'x-key' AUTH_KEY '${HOOK_KEY}'",
+  'sql/tell.sql':
+    "CREATE FUNCTION tell(id uint64, total float64) RETURNS string LANGUAGE JAVASCRIPT AS $$ function tell(ids, totals) { return ids.map((id, i) => id + ' for ' + totals[i]) } $$",
+  'sql/big.sql':
+    'CREATE ALERT big BATCH 3 EVENTS WITH TIMEOUT 200ms CALL notify AS SELECT id FROM orders WHERE total > 10',
+  'sql/huge.sql': 'CREATE ALERT huge CALL tell AS SELECT id, total FROM orders WHERE total > 1000',
+})
+const engine = onState(project)
+const tpctl = (...args: string[]) => engine.tpctl(args, { env })
+const json = <T>(...args: string[]) => engine.json<T>(args, { env })
+const lines = (stdout: string) =>
+  stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+beforeAll(async () => {
+  hook = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      const { id } = JSON.parse(Buffer.concat(parts).toString()) as { id: string[] }
+      const status = request.headers['x-key'] === 'hook secret' ? answer : 401
+      if (status === 200) heard.push(id.map(Number))
+      response.writeHead(status, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ result: id.map(() => 'ok') }))
+    })
+  })
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
+  env.HOOK_URL = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`
+  env.HOOK_KEY = 'hook secret'
+  await engine.up({ env: { ...env, TPCTL_TARGET: 'embedded' } })
+  const { url, streamUrl } = JSON.parse(readFileSync(join(engine.state, 'engine.json'), 'utf8')) as {
+    url: string
+    streamUrl: string
+  }
+  target = [await asProton16(url), await asProton16(streamUrl)]
+  Object.assign(env, { TPCTL_URL: target[0]!.url, TPCTL_STREAM_URL: target[1]!.url })
+  const { outside } = await json<{ outside: { name: string; command: string }[] }>('bootstrap')
+  expect(outside.map(({ name }) => name).sort()).toEqual(['big', 'count_orders', 'daily', 'huge'])
+})
+afterAll(async () => {
+  for (const address of target) await address.cut()
+  await engine.down()
+  hook.closeAllConnections()
+  hook.close()
+})
+
+const remembered = <T>(kind: 'tasks' | 'alerts', name: string) =>
+  JSON.parse(readFileSync(join(engine.state, 'outside', 'old', kind, `${name}.json`), 'utf8')) as T
+const insert = (ids: number[], total = 11) =>
+  engine.rows(`INSERT INTO orders (id, total) VALUES ${ids.map((id) => `(${id}, ${total})`).join(', ')}`)
+const rowsIn = async (stream: string) =>
+  Number((await engine.rows<{ n: string }>(`SELECT count() AS n FROM table(${stream})`))[0]!.n)
+
+describe('with --once', () => {
+  it('does what is due and leaves', async () => {
+    const { code, stdout } = await tpctl('run-tasks', '--once', '--json')
+    expect(code).toBe(0)
+    // Cron waits for its time; an interval begins at once.
+    expect(lines(stdout)).toMatchObject([{ event: 'run', task: 'count_orders', outcome: 'ok', rows: 1 }])
+    expect(await rowsIn('counts')).toBe(1)
+  })
+
+  it('calls functions here and over HTTP, keeps what they do not take, and gives it back', async () => {
+    expect(await tpctl('run-alerts', '--once')).toMatchObject({ code: 0 })
+    await insert([1, 2])
+    await insert([3], 5000)
+    answer = 500
+    const refused = await tpctl('run-alerts', '--once', '--json', '--retries', '0')
+    expect(refused.code).toBe(1)
+    expect(lines(refused.stdout)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ event: 'dead_lettered', alert: 'big', events: 3 }),
+        expect.objectContaining({ event: 'delivered', alert: 'huge', results: ['3 for 5000'] }),
+      ]),
+    )
+    expect(refused.stdout + refused.stderr).not.toContain('hook secret')
+    const list = await tpctl('dlq', 'list', '--json')
+    expect(JSON.parse(list.stdout)).toMatchObject({
+      sources: [{ source: 'big', topic: 'orders', letters: 1, lastError: expect.stringContaining('500') }],
+    })
+    expect(list.stderr).toContain('Proton 1.6')
+    answer = 200
+    expect(await json('dlq', 'replay', '--all')).toEqual({ replayed: 1, kept: [] })
+    expect(heard.splice(0)).toEqual([[1, 2, 3]])
+  })
+
+  it('says what is wrong with its use, and where it is not needed or nothing answers', async () => {
+    const [unknown, embedded, away] = await Promise.all([
+      tpctl('run-tasks', '--once', '--only', 'nothing'),
+      engine.tpctl(['run-alerts', '--target', 'embedded'], { env: { ...env, TPCTL_URL: '' } }),
+      engine.tpctl(['run-tasks', '--once', '--target', 'away'], {
+        env: { ...env, TPCTL_URL: 'http://127.0.0.1:9', TPCTL_STREAM_URL: 'http://127.0.0.1:9' },
+      }),
+    ])
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('JOB_UNKNOWN') })
+    expect(embedded).toMatchObject({ code: 1, stderr: expect.stringContaining('RUNNER_NOT_NEEDED') })
+    expect(away).toMatchObject({ code: 4, stderr: expect.stringContaining('TARGET_UNREACHABLE') })
+  })
+})
+
+describe('running', () => {
+  const begun: ReturnType<typeof engine.start>[] = []
+  const begin = (command: 'run-tasks' | 'run-alerts', ...args: string[]) => {
+    const child = engine.start([command, '--json', ...args], { env })
+    child.catch(() => {})
+    begun.push(child)
+    return child
+  }
+  afterAll(() => {
+    for (const child of begun) child.kill('SIGKILL')
+  })
+
+  const isDelivered = (id: number) =>
+    eventually(
+      async () => heard.flat().includes(id),
+      (came) => came,
+    )
+
+  /** The address of the metrics of a runner that was just started. */
+  const metricsOf = (child: ReturnType<typeof begin>) =>
+    new Promise<string>((resolve) => {
+      let said = ''
+      child.stderr!.on('data', (part: Buffer) => {
+        said += part.toString()
+        const [url] = /http:\S+\/metrics/.exec(said) ?? []
+        if (url !== undefined) resolve(url)
+      })
+    })
+
+  it('loses and doubles no run and loses no event, though it and its target are killed in between', async () => {
+    let last = 100
+    const sent: number[] = []
+    const send = async (events: number) => {
+      const ids = Array.from({ length: events }, () => last++)
+      await insert(ids)
+      sent.push(...ids)
+    }
+    heard.length = 0
+    const kills = 2
+    for (let kill = 0; kill < kills; kill++) {
+      const both = [begin('run-tasks', '--metrics-port', '0'), begin('run-alerts')]
+      const metrics = metricsOf(both[0]!)
+      const { runs } = remembered<TaskState>('tasks', 'count_orders')
+      await send(4)
+      await eventually(
+        async () => remembered<TaskState>('tasks', 'count_orders').runs,
+        (now) => now >= runs + 2,
+      )
+      const text = await (await fetch(await metrics)).text()
+      expect(text).toMatch(/tpctl_task_runs_total\{task="count_orders",outcome="ok"\} [1-9]/)
+      expect(text).toContain('tpctl_task_last_success_timestamp_seconds{task="count_orders"}')
+      await isDelivered(sent.at(-4)!)
+      await send(5)
+      await sleep(40 * kill)
+      for (const child of both) child.kill('SIGKILL')
+      await Promise.all(both)
+    }
+    const both = [begin('run-tasks'), begin('run-alerts')]
+    await isDelivered(sent.at(-1)!)
+    for (const address of target) await address.cut()
+    await insert([last])
+    await sleep(300)
+    for (const address of target) await address.restore()
+    await isDelivered(last)
+    sent.push(last)
+    const { runs } = remembered<TaskState>('tasks', 'count_orders')
+    await eventually(
+      async () => remembered<TaskState>('tasks', 'count_orders').runs,
+      (now) => now > runs,
+    )
+    expect(await tpctl('run-tasks', '--once')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('RUNNER_RUNS'),
+    })
+    for (const child of both) child.kill('SIGINT')
+    const ended = await Promise.all(both)
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([0, 0])
+    expect(ended[0]!.stderr).toContain('goes on where it was')
+
+    const state = remembered<TaskState>('tasks', 'count_orders')
+    expect(state.failures).toBe(0)
+    expect(state.running).toBeUndefined()
+    expect(await rowsIn('counts')).toBe(state.runs)
+    const times = new Map<number, number>()
+    for (const id of heard.flat()) times.set(id, (times.get(id) ?? 0) + 1)
+    expect([...times.keys()].sort((a, b) => a - b)).toEqual(sent)
+    // The batch that a runner was killed at may come twice, and no other.
+    const twice = [...times.values()].reduce((sum, count) => sum + count - 1, 0)
+    expect(twice).toBeLessThanOrEqual(kills * 3)
+    expect(remembered<AlertState>('alerts', 'big')).toMatchObject({ deadLettered: 1 })
+  })
+})
