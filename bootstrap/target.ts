@@ -37,11 +37,9 @@ export type NamedTarget = Omit<Target, 'edition'> & { edition: TargetConfig['edi
 
 /** What flags and callers set over the config: ports chosen at run time, for example. */
 export type TargetOverrides = Partial<
-  Pick<
-    Target,
-    'url' | 'streamUrl' | 'database' | 'username' | 'password' | 'brokers' | 'gatewayUrl' | 'edition'
-  >
+  Pick<Target, 'url' | 'streamUrl' | 'database' | 'username' | 'password' | 'brokers' | 'gatewayUrl'>
 > & {
+  edition?: NamedTarget['edition']
   /** `null`: in plain text, whatever the config says. */
   kafka?: Target['kafka'] | null
 }

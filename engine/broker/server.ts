@@ -87,7 +87,9 @@ export class BrokerServer {
     this.#closing.signal.addEventListener('abort', end)
     try {
       for await (const frame of readFrames(socket, maxFrameBytes)) {
-        const answer = await this.#answer(frame, socket, login, connection.signal)
+        const answer = login.awaitsBareToken
+          ? bareAnswer(login, frame)
+          : await this.#answer(frame, socket, login, connection.signal)
         if (connection.signal.aborted) break
         // Reading goes on when the client has taken its answer: a slow one holds back itself.
         if (answer && !writeFrame(socket, answer)) await drained(socket, connection.signal)
@@ -172,6 +174,12 @@ export class BrokerServer {
   }
 }
 
+/** A token for a token; a refusal is the end of the connection. */
+function bareAnswer(login: Login, token: Buffer): Buffer[] | undefined {
+  const { authBytes } = login.authenticate(token)
+  return login.failed ? undefined : framedBytes([authBytes])
+}
+
 function tlsOptions({ cert, key, ca }: BrokerTls): TlsOptions & { noDelay: boolean } {
   return {
     cert,
@@ -181,10 +189,12 @@ function tlsOptions({ cert, key, ca }: BrokerTls): TlsOptions & { noDelay: boole
   }
 }
 
-function framed(writer: Writer): Buffer[] {
+const framed = (writer: Writer): Buffer[] => framedBytes(writer.chunks())
+
+function framedBytes(chunks: Buffer[]): Buffer[] {
   const length = Buffer.alloc(4)
-  length.writeInt32BE(writer.length)
-  return [length, ...writer.chunks()]
+  length.writeInt32BE(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  return [length, ...chunks]
 }
 
 /** Requests of a connection, without their length. Reads no further than its consumer asks. */

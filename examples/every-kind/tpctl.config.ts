@@ -5,8 +5,9 @@ export default defineConfig({
   name: 'every-kind',
   targets: {
     embedded: { edition: 'embedded' },
-    'oss-1.6': { edition: 'oss-1.6' },
-    'oss-3': { edition: 'oss-3' },
+    // Users and roles are for who has access management, which `default` has not.
+    'oss-1.6': { edition: 'oss-1.6', username: 'proton' },
+    'oss-3': { edition: 'oss-3', username: 'proton' },
     enterprise: { edition: 'enterprise', username: 'proton', passwordVariable: 'TIMEPLUS_PASSWORD' },
   },
   variables: { ORDERS_TOPIC: 'orders', SHOP_READER_PASSWORD: 'for this machine only' },

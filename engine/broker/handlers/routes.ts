@@ -51,7 +51,7 @@ export function routesOf(broker: BrokerContext): ReadonlyMap<number, Route> {
     route(cluster.describeConfigs, (request) => handleDescribeConfigs(broker, request)),
     route(cluster.alterConfigs, (request) => handleAlterConfigs(broker, request)),
     route(cluster.incrementalAlterConfigs, (request) => handleIncrementalAlterConfigs(broker, request)),
-    route(cluster.saslHandshake, ({ mechanism }, { login }) => login.handshake(mechanism)),
+    route(cluster.saslHandshake, ({ mechanism }, { login, version }) => login.handshake(mechanism, version)),
     route(cluster.saslAuthenticate, ({ authBytes }, { login }) => ({
       ...login.authenticate(authBytes),
       sessionLifetimeMs: 0,

@@ -6,6 +6,7 @@ export class Login {
   #exchange: Exchange | undefined
   #user: string | undefined
   #failed = false
+  #bareTokens = false
 
   /** Without users nobody has to say who they are. */
   constructor(readonly users: Users | undefined) {}
@@ -19,11 +20,17 @@ export class Login {
     return this.#failed
   }
 
-  handshake(mechanism: string): { errorCode: number; mechanisms: string[] } {
+  /** The next frame is a token and nothing else: so it was before SaslAuthenticate. */
+  get awaitsBareToken(): boolean {
+    return this.#bareTokens && this.#user === undefined && !this.#failed
+  }
+
+  handshake(mechanism: string, version: number): { errorCode: number; mechanisms: string[] } {
     const mechanisms = this.users ? [...MECHANISMS] : []
     if (!this.users || !MECHANISMS.includes(mechanism as Mechanism))
       return { errorCode: KafkaCode.UNSUPPORTED_SASL_MECHANISM, mechanisms }
     this.#exchange = exchangeOf(mechanism as Mechanism, this.users)
+    this.#bareTokens = version === 0
     return { errorCode: KafkaCode.NONE, mechanisms }
   }
 

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { installed, lines } from './support/kcat.js'
+import { TEST_CERT, TEST_KEY } from '../../driver/tls_cert.js'
+import { installed, kcat, lines } from './support/kcat.js'
 import { tempDir, testBroker, until } from './support/temp.js'
 
 describe.skipIf(!installed)('a broker of the engine, by kcat', () => {
@@ -34,4 +37,34 @@ describe.skipIf(!installed)('a broker of the engine, by kcat', () => {
       child.kill('SIGKILL')
     }
   })
+
+  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
+    'logs in by %s over TLS, or not at all',
+    async (mechanism) => {
+      const ca = join(tempDir(), 'ca.pem')
+      writeFileSync(ca, TEST_CERT)
+      const tls = { cert: TEST_CERT, key: TEST_KEY }
+      const broker = await testBroker({ tls, users: { shop: 'open, sesame=' } })
+      broker.createTopic('t')
+      const asShop = (password: string) => [
+        ...['-b', broker.brokers, '-X', 'security.protocol=SASL_SSL', '-X', `ssl.ca.location=${ca}`],
+        ...[
+          '-X',
+          `sasl.mechanism=${mechanism}`,
+          '-X',
+          'sasl.username=shop',
+          '-X',
+          `sasl.password=${password}`,
+        ],
+      ]
+      expect(await kcat(['-P', '-t', 't', ...asShop('open, sesame=')], 'hello\n')).toMatchObject({
+        status: 0,
+      })
+      const read = await kcat(['-C', '-t', 't', '-e', '-q', ...asShop('open, sesame=')])
+      expect(lines(read.out), read.err).toEqual(['hello'])
+      const refused = await kcat(['-P', '-t', 't', ...asShop('wrong')], 'hello\n')
+      expect(refused).toMatchObject({ err: expect.stringMatching(/authentication fail/i) })
+      expect(broker.endOffsets('t')).toEqual([1])
+    },
+  )
 })

@@ -98,11 +98,11 @@ export const describeCluster = api({
 })
 export type DescribeClusterResponse = Response<typeof describeCluster>
 
-/** From version 1 on tokens go by SaslAuthenticate; before, they had no frame of the protocol. */
+/** After version 0 tokens come as they are, from version 1 on in SaslAuthenticate. */
 export const saslHandshake = api({
   name: 'SaslHandshake',
   key: 17,
-  min: 1,
+  min: 0,
   max: 1,
   flexibleFrom: Number.POSITIVE_INFINITY,
   request: struct({ mechanism: string }),
