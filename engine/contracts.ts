@@ -220,6 +220,8 @@ export type RowSource =
       settings?: Record<string, string | number>
       picked?: string[]
       widened?: [before: string, after: string]
+      /** Asked when the rows are written: how many they were, where that is known for sure and they were written just now. */
+      count?: () => number | undefined
     }
   | {
       kind: 'data'
@@ -275,6 +277,8 @@ export interface StreamStore {
    * longer known (only the latest are, and none from before the process).
    */
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined
+  /** Whether no row with a greater number was ever removed. */
+  isWhole(stream: StreamObject, after: number): boolean
   /** Calls back after each committed append (in-process, coalescing allowed). Returns the unsubscribe. */
   watch(stream: StreamObject, listener: () => void): () => void
   /** Loads sequence numbers, repairs what a crash left between history and current rows. */

@@ -213,6 +213,7 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
     external,
     udfs,
     chdb,
+    dir,
     clock: options.clock,
     deadLetter: ({ view, source, sn, error, rowJson }) =>
       deadLetters.write([{ source: view, topic: source, partition: 0, offset: sn, error, raw: rowJson }]),

@@ -37,3 +37,21 @@ export function downstream(start: string, objects: CatalogObject[]): Set<string>
   }
   return reached
 }
+
+/** How many materialized views a row goes through on its longest way into and through this one. */
+export function viewsOnTheWay(
+  view: CatalogObject,
+  objects: CatalogObject[],
+  below: ReadonlySet<CatalogObject> = new Set(),
+): number {
+  const path = new Set([...below, view])
+  const read = new Set(readsOf(view))
+  const feeds = (object: CatalogObject) => {
+    const { database, name } = object.kind === 'materialized_view' ? object.target : object.name
+    return read.has(`${database}.${name}`) || read.has(`${object.name.database}.${object.name.name}`)
+  }
+  const longest = objects
+    .filter((object) => !path.has(object) && feeds(object))
+    .map((object) => viewsOnTheWay(object, objects, path))
+  return Math.max(0, ...longest) + (view.kind === 'materialized_view' ? 1 : 0)
+}

@@ -6,8 +6,9 @@ import { storeError } from './errors.js'
 import { type ChdbModule, type ChdbSession, loadChdb } from './module.js'
 import { settleSchemas } from './schemas.js'
 import { Slots } from './slots.js'
+import { Turns } from './turns.js'
 
-/** Sessions for ordinary statements. A session is a FIFO, so this is the number of statements that run at once. */
+/** Sessions for ordinary statements: the number of them that run at once. */
 const WORKERS = 3
 /** Sessions for what may take long: statements of clients, results that are read in chunks as fast as a client reads. */
 const MAX_STREAMS = 64
@@ -32,6 +33,8 @@ const SESSION_ARGS = [
   // A timer for each thread of each statement, for profiles that nobody reads.
   '--query_profiler_real_time_period_ns=0',
   '--query_profiler_cpu_time_period_ns=0',
+  // Machine code for expressions takes tens of milliseconds to make; numbers that change from batch to batch are part of them.
+  '--compile_expressions=0',
   // Values of a JSON path have a type each.
   '--allow_suspicious_types_in_group_by=1',
   '--allow_suspicious_types_in_order_by=1',
@@ -39,11 +42,6 @@ const SESSION_ARGS = [
   '--allow_deprecated_error_prone_window_functions=1',
   '--allow_experimental_funnel_functions=1',
 ] as const
-
-interface Worker {
-  session: ChdbSession
-  queued: number
-}
 
 export interface ChdbOptions {
   dir: string
@@ -65,7 +63,8 @@ export async function openChdb(options: ChdbOptions): Promise<Chdb> {
 class SessionPool implements Chdb {
   readonly #storeError: (cause: unknown, sql: string) => Error
   readonly #open: () => ChdbSession
-  readonly #workers: Worker[] = []
+  readonly #workers: ChdbSession[] = []
+  readonly #turns: Turns<ChdbSession>
   readonly #control: ChdbSession
   readonly #long = new Slots(Math.max(1, THREADS - KEPT_THREADS))
   readonly #idleStreams: ChdbSession[] = []
@@ -85,7 +84,8 @@ class SessionPool implements Chdb {
       throw storeError(cause)
     }
     settleSchemas(this.#control, options.dir)
-    for (let i = 0; i < WORKERS; i++) this.#workers.push({ session: this.#open(), queued: 0 })
+    for (let i = 0; i < WORKERS; i++) this.#workers.push(this.#open())
+    this.#turns = new Turns(this.#workers)
   }
 
   async run(sql: string, options: RunOptions = {}): Promise<Uint8Array> {
@@ -163,7 +163,7 @@ class SessionPool implements Chdb {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const session of [...this.#workers.map((w) => w.session), ...this.#idleStreams, this.#control]) {
+    for (const session of [...this.#workers, ...this.#idleStreams, this.#control]) {
       session.close()
     }
   }
@@ -178,17 +178,19 @@ class SessionPool implements Chdb {
     const { tag, signal } = by
     // The failure of a user's function reaches an ordinary session only; its time is limited by itself.
     if (tag !== undefined && !callsUserFunction(sql)) return this.#executeAlone(sql, format, tag, signal)
-    const worker = this.#workers.reduce((least, w) => (w.queued < least.queued ? w : least))
-    worker.queued++
-    const endKilling = this.#killOnAbort(tag, signal)
-    try {
-      return (await worker.session.queryAsync(sql, { format })).bytes()
-    } catch (cause) {
-      throw this.#storeError(cause, sql)
-    } finally {
-      endKilling()
-      worker.queued--
-    }
+    return this.#turns.run(async (session) => {
+      if (this.#closed) throw new EngineError('QUERY_WAS_CANCELLED', 'The engine is shutting down')
+      // It may have been killed while it waited.
+      signal?.throwIfAborted()
+      const endKilling = this.#killOnAbort(tag, signal)
+      try {
+        return (await session.queryAsync(sql, { format })).bytes()
+      } catch (cause) {
+        throw this.#storeError(cause, sql)
+      } finally {
+        endKilling()
+      }
+    })
   }
 
   async #executeAlone(

@@ -180,7 +180,8 @@ async function valueRows(
   }
   const literals = rows.map(literalRow)
   if (literals.every((row) => row !== undefined)) {
-    return { kind: 'data', format: 'Values', data: Buffer.from(literals.join(',')), columns }
+    const data = Buffer.from(literals.join(','))
+    return { kind: 'data', format: 'Values', data, columns, count: rows.length }
   }
   const types = columns.map((name) => target.columns.find((column) => column.name === name)!.type)
   const arms = rows.map((row, place): Select => {

@@ -5,6 +5,11 @@ export class KeyedLocks {
   readonly #tails = new Map<number, Promise<void>>()
   readonly #held = new AsyncLocalStorage<ReadonlySet<number>>()
 
+  /** Whether this call runs under the lock. */
+  holds(key: number): boolean {
+    return this.#held.getStore()?.has(key) ?? false
+  }
+
   async run<T>(key: number, body: () => Promise<T>): Promise<T> {
     const held = this.#held.getStore()
     if (held?.has(key)) return body()

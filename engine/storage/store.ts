@@ -10,6 +10,7 @@ import type {
   StreamStore,
 } from '../contracts.js'
 import { textColumns } from '../text_columns.js'
+import { canBeGrouped, GroupedAppends } from './grouped_appends.js'
 import { KeyedLocks } from './locks.js'
 import { isStack, LEVEL, stackedRows } from './retractions.js'
 import { ROW_NUMBER } from './row_number.js'
@@ -35,6 +36,8 @@ const MAX_IDEMPOTENT_IDS = 1000
 /** Appends per stream whose bounds are remembered. */
 const KNOWN_APPENDS = 64
 
+type AppendOptions = NonNullable<Parameters<StreamStore['append']>[2]>
+
 export interface StoreOptions {
   /** The store's SQL of a stream's sharding expression. */
   shardSql?(stream: StreamObject): string
@@ -59,6 +62,7 @@ class ChdbStreamStore implements OpenStreamStore {
   readonly #chdb: Chdb
   readonly #options: StoreOptions
   readonly #locks = new KeyedLocks()
+  readonly #grouped = new GroupedAppends()
   readonly #last = new Map<number, number>()
   /** The latest appends of each stream: the numbers before the first, then the last number of each. */
   readonly #appends = new Map<number, number[]>()
@@ -66,6 +70,8 @@ class ChdbStreamStore implements OpenStreamStore {
   readonly #seenTokens = new Map<number, Set<string>>()
   /** Keyed streams whose current rows lag behind the history, and from where. */
   readonly #unprojected = new Map<number, number>()
+  /** Rows up to these numbers may have been removed. */
+  readonly #removed = new Map<number, number>()
 
   constructor(chdb: Chdb, options: StoreOptions) {
     this.#chdb = chdb
@@ -85,6 +91,7 @@ class ChdbStreamStore implements OpenStreamStore {
       this.#appends.delete(stream.id)
       this.#seenTokens.delete(stream.id)
       this.#listeners.delete(stream.id)
+      this.#removed.delete(stream.id)
     })
   }
 
@@ -122,10 +129,24 @@ class ChdbStreamStore implements OpenStreamStore {
     return this.#last.get(stream.id) ?? 0
   }
 
-  async append(
+  async append(stream: StreamObject, rows: RowSource, options: AppendOptions = {}): Promise<AppendResult> {
+    const alone = Object.values(options).every((option) => option === undefined)
+    if (alone && canBeGrouped(rows) && !this.#locks.holds(stream.id)) {
+      return this.#grouped.append(stream.id, rows, {
+        locked: (body) => this.#locks.run(stream.id, body),
+        append: (together, sizes) => this.#append(stream, together, {}, sizes),
+        lastSn: () => this.lastSn(stream),
+      })
+    }
+    return this.#append(stream, rows, options)
+  }
+
+  /** `sizes`: of the appends that these rows are, in order; default: all are one. */
+  async #append(
     stream: StreamObject,
     rows: RowSource,
-    options: { token?: string; baseSn?: number; tag?: string; signal?: AbortSignal } = {},
+    options: AppendOptions,
+    sizes?: number[],
   ): Promise<AppendResult> {
     const source = asSelect(stream, rows)
     return this.#locks.run(stream.id, async () => {
@@ -148,11 +169,11 @@ class ChdbStreamStore implements OpenStreamStore {
           settings: { max_threads: 1, ...source.settings },
         }),
       )
-      const counted = rows.kind === 'data' && options.token === undefined ? rows.count : undefined
+      const counted = countOf(rows, options.token)
       const last = counted === undefined ? await this.#committed(stream, before) : before + counted
       if (options.token !== undefined) this.#remember(stream, options.token)
       if (last === before) return nothing
-      await this.#publish(stream, before, last)
+      await this.#publish(stream, before, last, sizes)
       return { rows: last - before, first: before + 1, last }
     })
   }
@@ -220,6 +241,10 @@ class ChdbStreamStore implements OpenStreamStore {
     return appends.filter((last) => last > sn)
   }
 
+  isWhole(stream: StreamObject, after: number): boolean {
+    return after >= (this.#removed.get(stream.id) ?? 0)
+  }
+
   watch(stream: StreamObject, listener: () => void): () => void {
     let listeners = this.#listeners.get(stream.id)
     if (!listeners) {
@@ -243,7 +268,9 @@ class ChdbStreamStore implements OpenStreamStore {
       const [row] = await this.#chdb.rows<[string]>(
         `SELECT toString(max(_tp_sn)) FROM ${historyTable(stream)}`,
       )
-      this.#last.set(stream.id, Math.max(Number(row?.[0] ?? 0), floors.get(stream.id) ?? 0))
+      const floor = floors.get(stream.id) ?? 0
+      this.#last.set(stream.id, Math.max(Number(row?.[0] ?? 0), floor))
+      this.#removed.set(stream.id, floor)
       if (isKeyed(stream)) await this.#repair(stream)
     }
   }
@@ -268,10 +295,20 @@ class ChdbStreamStore implements OpenStreamStore {
    * Rows `before … last` stand in the history: their numbers are taken, whatever happens now. Where the current
    * rows cannot be written (disk full), the next append writes them too.
    */
-  async #publish(stream: StreamObject, before: number, last: number): Promise<void> {
+  async #publish(
+    stream: StreamObject,
+    before: number,
+    last: number,
+    sizes: number[] = [last - before],
+  ): Promise<void> {
     this.#last.set(stream.id, last)
-    const appends = this.#appends.get(stream.id) ?? [before]
-    this.#appends.set(stream.id, [...appends.slice(-KNOWN_APPENDS), last])
+    const appends = [...(this.#appends.get(stream.id) ?? [before])]
+    let end = before
+    for (const size of sizes) {
+      end += size
+      appends.push(end)
+    }
+    this.#appends.set(stream.id, appends.slice(-KNOWN_APPENDS - 1))
     const behind = this.#unprojected.get(stream.id)
     // What failed may have been committed all the same: no row is to be taken twice.
     const from = behind === undefined ? before : Math.max(behind, await this.#projected(stream))
@@ -314,7 +351,9 @@ class ChdbStreamStore implements OpenStreamStore {
     return Math.max(before, Number(row?.[0] ?? 0))
   }
 
+  /** Before rows are removed: their numbers stay taken, and nobody counts on the rows any more. */
   async #raiseFloor(stream: StreamObject): Promise<void> {
+    this.#removed.set(stream.id, this.lastSn(stream))
     await this.#chdb.run(`INSERT INTO ${FLOORS} VALUES (${stream.id}, ${this.lastSn(stream)})`)
   }
 
@@ -327,6 +366,12 @@ class ChdbStreamStore implements OpenStreamStore {
     seen.add(token)
     if (seen.size > MAX_IDEMPOTENT_IDS) seen.delete(seen.values().next().value!)
   }
+}
+
+/** How many rows were written, where that is known without looking. A token may have made the write a no-op. */
+function countOf(rows: RowSource, token: string | undefined): number | undefined {
+  if (rows.kind === 'data') return token === undefined ? rows.count : undefined
+  return rows.count?.()
 }
 
 function latestRows(stream: StreamObject, after: number): { columns: string[]; select: string } {

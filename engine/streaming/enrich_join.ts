@@ -91,6 +91,13 @@ export class EnrichJoin implements Source {
     return bindings
   }
 
+  /** Every left row once. */
+  count(batch: Batch): number | undefined {
+    const { join, strictness = 'all' } = this.join
+    const one = strictness !== 'all' || this.#meetsOneAtMost
+    return join === 'left' && one ? this.left.source.count?.(batch) : undefined
+  }
+
   /** Only what is written with its alias is surely the left's. */
   origin(batch: Batch, path: string[]): string | undefined {
     if (path.length !== 2 || path[0] === this.right.alias) return undefined

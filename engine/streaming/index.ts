@@ -30,7 +30,7 @@ export { intervalMs } from './syntax.js'
 
 /** Opens the tables of batch records and removes what ad-hoc queries of an earlier process left. */
 export async function createRuntime(deps: StreamingDeps): Promise<StreamingRuntime> {
-  const records = new BatchRecords(deps.chdb)
+  const records = new BatchRecords(deps.chdb, deps.dir)
   await records.open()
   await records.dropTables('q%')
   return new Runtime(deps, records, await Subscriptions.open(deps, records))
@@ -184,6 +184,7 @@ class Runtime implements StreamingRuntime {
     await this.subscriptions.close()
     await Promise.all([...this.#views.values()].map((runner) => runner.close(false)))
     this.#views.clear()
+    this.records.close()
   }
 
   #expand(query: Query, context: QueryContext): Query {

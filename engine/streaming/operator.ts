@@ -61,6 +61,8 @@ export interface Operator {
   step(batch: Batch, wanted?: ReadonlySet<string>): Promise<Delta | undefined>
   /** A relation of one column, `ORIGIN`: the values that a column has in the batch's rows, perhaps among more. Cheap, or undefined. */
   origin?(batch: Batch, column: string): string | undefined
+  /** Asked after the batch's rows were read: how many they were; undefined where that is not known for sure without counting. */
+  count?(batch: Batch): number | undefined
   /** Its answers depend on how rows were cut into appends: what is late, and what is shown after each. */
   readonly byAppend?: boolean
   /** When it wants to be stepped though no rows arrive, in ms of the wall clock. */
@@ -84,6 +86,8 @@ export interface Source {
   sample(): TableExpr
   /** `wanted`: as of an operator. */
   bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]>
+  /** As of an operator. */
+  count?(batch: Batch): number | undefined
   /** As of an operator; `path` is the column as it is written where the source is the FROM. */
   origin?(batch: Batch, path: string[]): string | undefined
 }

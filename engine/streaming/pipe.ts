@@ -31,6 +31,8 @@ export interface StreamingDeps {
   external: ExternalSources
   udfs: Pick<UdfRegistry, 'lookup'>
   chdb: Chdb
+  /** The folder of its own files. */
+  dir: string
   /** The time of the queries of a database. Default: the system's. */
   clock?: (database: string) => Clock
   /** Told of each row that a `best_effort` view skips. */

@@ -41,7 +41,7 @@ export class Progress {
 
   /** Goes to where the records are. Gives the batch that has to be run again, where it was in the middle of one. */
   async resume(): Promise<BatchRecord | undefined> {
-    const record = await this.records.read(this.id)
+    const record = this.records.read(this.id)
     if (!record) return undefined
     this.#pump!.seq = record.batch.seq
     this.#pump!.load(record.states)
@@ -59,7 +59,7 @@ export class Progress {
   async begin(record: BatchRecord): Promise<void> {
     this.#pump!.load(record.states)
     this.#through = undefined
-    await this.records.write(this.id, record)
+    this.records.write(this.id, record)
   }
 
   /** The batch is through, and the pipeline has moved on. */
@@ -71,7 +71,7 @@ export class Progress {
 
   /** It goes on from the state as it stands now, which is the one after this batch. */
   async rest(batch: Batch): Promise<void> {
-    await this.records.write(this.id, this.#record('done', batch))
+    this.records.write(this.id, this.#record('done', batch))
   }
 
   /** Idle: the last batch must not be run again when its tokens are long forgotten. */

@@ -31,7 +31,8 @@ export class Project implements Operator {
     this.semantic = source.semantic
     this.#named = namesIn(select)
     const { distinct, orderBy, limit, limitBy, offset } = select
-    this.#keepsRows = [distinct, orderBy, limit, limitBy, offset].every((clause) => !clause)
+    const bare = [distinct, orderBy, limit, limitBy, offset].every((clause) => !clause)
+    this.#keepsRows = bare && !sample.sql.includes('arrayJoin(')
   }
 
   static async create(pipe: Pipe, select: Select, source: Source, costly: boolean): Promise<Project> {
@@ -53,9 +54,14 @@ export class Project implements Operator {
       return { sql: `(${narrow.map((part) => `SELECT * FROM (${part})`).join(' UNION ALL ')})`, columns }
     }
     const delta: Delta = { sql: `(${narrow[0]})`, columns }
-    if (!this.#keepsRows || parts[0]!.includes('arrayJoin(')) return delta
+    if (!this.#keepsRows) return delta
     const [before, after] = parts[0]!.split(MORE)
     return { ...delta, widened: [before!, after!] }
+  }
+
+  count(batch: Batch): number | undefined {
+    const { where, prewhere, having } = this.select
+    return this.#keepsRows && !where && !prewhere && !having ? this.source.count?.(batch) : undefined
   }
 
   origin(batch: Batch, column: string): string | undefined {

@@ -1,10 +1,10 @@
+import { join } from 'node:path'
 import { quoteIdentifier, quoteString } from '../chdb/pool.js'
 import type { Chdb } from '../contracts.js'
 import type { Batch, SavedState } from './operator.js'
 import { STATE_DATABASE, stateTableName } from './pipe.js'
+import { RecordLog } from './record_log.js'
 import type { TableCopy } from './succession.js'
-
-const TABLE = `${STATE_DATABASE}.batches`
 
 /**
  * The last batch of a durable query, a view's or a subscription's: the whole of its recovery. `begun` is written
@@ -23,26 +23,38 @@ export interface BatchRecord {
   rowsIn: number
 }
 
-/** One row per durable query, in a key-value table: an update costs half a millisecond and survives a kill. */
+/** The records of all durable queries: one file, and the tables of their states. */
 export class BatchRecords {
-  constructor(readonly chdb: Chdb) {}
+  readonly #log: RecordLog
+
+  /** `dir`: the folder of the file. */
+  constructor(
+    readonly chdb: Chdb,
+    dir: string,
+  ) {
+    this.#log = new RecordLog(join(dir, 'batches.log'))
+  }
 
   async open(): Promise<void> {
     await this.chdb.run(`CREATE DATABASE IF NOT EXISTS ${STATE_DATABASE} ENGINE = Atomic`, { format: 'Null' })
-    await this.chdb.run(
-      `CREATE TABLE IF NOT EXISTS ${TABLE} (view UInt64, record String) ENGINE = EmbeddedRocksDB PRIMARY KEY view SETTINGS optimize_for_bulk_insert = 0`,
-      { format: 'Null' },
-    )
   }
 
-  async read(id: number): Promise<BatchRecord | undefined> {
-    const rows = await this.chdb.rows<[string]>(`SELECT record FROM ${TABLE} WHERE view = ${id}`)
-    return rows[0] && (JSON.parse(rows[0][0]) as BatchRecord)
+  read(id: number): BatchRecord | undefined {
+    const text = this.#log.get(id)
+    return text === undefined ? undefined : (JSON.parse(text) as BatchRecord)
   }
 
-  async write(id: number, record: BatchRecord): Promise<void> {
-    const text = quoteString(JSON.stringify(record))
-    await this.chdb.run(`INSERT INTO ${TABLE} VALUES (${id}, ${text})`, { format: 'Null' })
+  /** Written when it returns. */
+  write(id: number, record: BatchRecord): void {
+    this.#log.set(id, JSON.stringify(record))
+  }
+
+  remove(id: number): void {
+    this.#log.delete(id)
+  }
+
+  close(): void {
+    this.#log.close()
   }
 
   /** Gives a query's state to another one. */
@@ -62,10 +74,6 @@ export class BatchRecords {
     })
   }
 
-  async remove(id: number): Promise<void> {
-    await this.chdb.run(`DELETE FROM ${TABLE} WHERE view = ${id}`, { format: 'Null' })
-  }
-
   /** Drops the records and state tables of pipelines that are not there: what an unfinished process left. */
   async keepOnly(pipelines: number[]): Promise<void> {
     const tables = await this.chdb.rows<[string, string]>(
@@ -75,8 +83,8 @@ export class BatchRecords {
       if (pipelines.includes(Number(id))) continue
       await this.chdb.run(`DROP TABLE IF EXISTS ${STATE_DATABASE}.\`${name}\` SYNC`, { format: 'Null' })
     }
-    for (const [view] of await this.chdb.rows<[string]>(`SELECT toString(view) FROM ${TABLE}`)) {
-      if (!pipelines.includes(Number(view))) await this.remove(Number(view))
+    for (const id of this.#log.ids()) {
+      if (!pipelines.includes(id)) this.remove(id)
     }
   }
 

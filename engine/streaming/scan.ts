@@ -195,6 +195,15 @@ export class Scan implements Operator {
     return range && !this.#lost ? this.#relation(range, wanted) : undefined
   }
 
+  /** Rows are numbered without gaps, unless some were removed or not all are shown. */
+  count(batch: Batch): number | undefined {
+    const range = batch.ranges[this.id]
+    if (!range) return 0
+    if (this.options.inbox || this.#filter !== undefined || range.snapshot || isKeyed(this.stream))
+      return undefined
+    return this.pipe.deps.store.isWhole(this.stream, range.from) ? range.to - range.from : undefined
+  }
+
   origin(batch: Batch, column: string): string | undefined {
     if (!this.columns.some((c) => c.name === column)) return undefined
     const range = batch.ranges[this.id] ?? { from: 0, to: 0 }

@@ -49,8 +49,8 @@ export class Sink {
     )
   }
 
-  /** Rows written; 0 when the same token was written before. */
-  async write(delta: Delta, token: string): Promise<number> {
+  /** Rows written; 0 when the same token was written before. `count`: of the delta, where the token is a new one. */
+  async write(delta: Delta, token: string, count?: () => number | undefined): Promise<number> {
     const { widened } = delta
     const all = this.#columns.length === delta.columns.length
     const rows: RowSource = {
@@ -59,6 +59,7 @@ export class Sink {
       select: unwrap(delta.sql),
       picked: this.#columns.map(({ from }) => from),
       columns: this.#columns.map(({ to }) => to),
+      ...(count ? { count } : {}),
     }
     const { store, external } = this.pipe.deps
     const { target } = this

@@ -33,6 +33,10 @@ export class OperatorSource implements Source {
     return rawTable({ sql, columns, strings: textColumns(this.operator.columns) }, this.alias)
   }
 
+  count(batch: Batch): number | undefined {
+    return this.operator.count?.(batch)
+  }
+
   origin(batch: Batch, path: string[]): string | undefined {
     if (path.length > 2 || (path.length === 2 && path[0] !== this.alias)) return undefined
     return this.operator.origin?.(batch, path.at(-1)!)

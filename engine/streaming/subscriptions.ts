@@ -143,7 +143,7 @@ export class Subscriptions {
   async #remove({ shape, ...subscription }: Subscription): Promise<void> {
     const { queryId, id } = subscription
     if (shape !== undefined) await this.table.put(subscription)
-    await this.records.remove(id)
+    this.records.remove(id)
     await this.records.dropTables(nameOf(subscription))
     await this.deps.external.discard(nameOf(subscription))
     await this.table.remove(queryId)

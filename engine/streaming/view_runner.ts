@@ -1,3 +1,5 @@
+import { viewsOnTheWay } from '../catalog/dependencies.js'
+import { atRank } from '../chdb/turns.js'
 import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contracts.js'
 import { EngineError } from '../errors.js'
 import { respell } from '../planner/index.js'
@@ -106,14 +108,14 @@ export class ViewRunner {
   /** Drops its state; its inboxes stay for a successor. */
   async forget(): Promise<void> {
     await this.#halt()
-    await this.records.remove(this.pipeline)
+    this.records.remove(this.pipeline)
     await this.records.dropTables(this.id)
   }
 
   /** Makes this pipeline ready to go on where `old` stopped, which has been paused. It is left paused. */
   async takeOver(old: ViewRunner): Promise<void> {
     this.#state = 'paused'
-    const record = await this.records.read(old.pipeline)
+    const record = this.records.read(old.pipeline)
     if (!record) throw new EngineError('LOGICAL_ERROR', `${this.view.name.name} has no record of its batches`)
     const plan = succession(await old.layout(), await this.layout())
     if (plan.stateful && record.phase === 'begun') {
@@ -123,7 +125,7 @@ export class ViewRunner {
       )
     }
     for (const copy of plan.copies) await this.records.copyTable(old.id, this.id, copy)
-    await this.records.write(this.pipeline, {
+    this.records.write(this.pipeline, {
       ...record,
       batch: plan.batch(record.batch),
       states: plan.states(record.states),
@@ -215,7 +217,8 @@ export class ViewRunner {
     const before = this.#loop
     this.#stop = new AbortController()
     this.#state = 'starting'
-    this.#loop = before.then(() => this.#run(this.#stop.signal))
+    const run = () => this.#run(this.#stop.signal)
+    this.#loop = before.then(() => atRank(viewsOnTheWay(this.view, this.deps.catalog.list()), run))
   }
 
   async #halt(): Promise<void> {
@@ -243,7 +246,7 @@ export class ViewRunner {
     const parts = await this.#untilDone(signal, async () => {
       const built = this.#parts ?? (await this.#open())
       const again = await this.#progress.resume()
-      if (again) await this.#attempt(built, again, signal)
+      if (again) await this.#attempt(built, again, signal, true)
       return built
     })
     if (!parts) return
@@ -257,10 +260,10 @@ export class ViewRunner {
   }
 
   /** Runs a batch until it is through, given up by `best_effort`, or the view is stopped. */
-  async #attempt(parts: Parts, record: BatchRecord, signal: AbortSignal): Promise<void> {
+  async #attempt(parts: Parts, record: BatchRecord, signal: AbortSignal, again = false): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        await this.#execute(parts, record)
+        await this.#execute(parts, record, attempt === 0 && !again)
         this.#state = 'running'
         this.#lastError = undefined
         return
@@ -274,7 +277,8 @@ export class ViewRunner {
     }
   }
 
-  async #execute(parts: Parts, record: BatchRecord): Promise<void> {
+  /** `first`: nobody has run this batch before. */
+  async #execute(parts: Parts, record: BatchRecord, first: boolean): Promise<void> {
     const { pipe, pump, sink } = parts
     const { batch } = record
     const started = Date.now()
@@ -283,7 +287,10 @@ export class ViewRunner {
     pipe.fault('recorded')
     const delta = await pump.step(batch)
     pipe.fault('stepped')
-    const written = delta ? await sink.write(delta, `${record.begunAs ?? this.id}:${batch.seq}:out`) : 0
+    const count = first ? () => pump.root.count?.(batch) : undefined
+    const written = delta
+      ? await sink.write(delta, `${record.begunAs ?? this.id}:${batch.seq}:out`, count)
+      : 0
     pipe.fault('written')
     await pump.finish(batch, Date.now() - started)
     await pipe.endBatch()

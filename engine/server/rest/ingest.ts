@@ -43,6 +43,7 @@ export async function ingest(call: RestCall, deps: RestDeps): Promise<RestAnswer
         format: 'JSONCompactEachRow',
         data: Buffer.from(rows.join('\n')),
         columns: columns as string[],
+        count: rows.length,
       },
       call.idempotentId === undefined ? {} : { idempotent_id: call.idempotentId },
       deps.statements,

@@ -39,10 +39,10 @@ it('state is of what is open, and a batch leaves one record, however many rows w
   }
   const total = bench.status('by_window')!
   expect(total.batches).toBeGreaterThan(BATCHES / 20)
-  const [[tables, records]] = (await bench.chdb.rows(
-    `SELECT count(), (SELECT count() FROM ${STATE_DATABASE}.batches) FROM system.tables WHERE database = '${STATE_DATABASE}' AND engine = 'AggregatingMergeTree'`,
-  )) as [[string, string]]
-  expect([tables, records]).toEqual(['2', '2'])
+  const [[tables]] = (await bench.chdb.rows(
+    `SELECT count() FROM system.tables WHERE database = '${STATE_DATABASE}' AND engine = 'AggregatingMergeTree'`,
+  )) as [[string]]
+  expect(tables).toBe('2')
   // Merging and deleting go on in the background.
   const kept = async () => {
     const rows = await bench.chdb.rows<[string]>(

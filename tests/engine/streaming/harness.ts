@@ -67,6 +67,7 @@ export class Bench {
       catalog: this.catalog,
       store: this.store,
       chdb: this.chdb,
+      dir: this.dir,
       udfs: { lookup: () => undefined },
       external: await this.outside(this),
       fault: (point) => this.fault?.(point),

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseQuery } from '../../../dialect/index.js'
+import { RecordLog } from '../../../engine/streaming/record_log.js'
 import { Bench, type Tail } from './harness.js'
 
 let bench: Bench
@@ -222,7 +224,7 @@ async function kept(): Promise<string> {
   const tables = await bench.chdb.rows(
     "SELECT name FROM system.tables WHERE database = 'tp_state' AND name LIKE 's%' ORDER BY name",
   )
-  const records = await bench.chdb.rows('SELECT view FROM tp_state.batches ORDER BY view')
+  const records = new RecordLog(join(bench.dir, 'batches.log')).ids()
   const subscribed = await bench.chdb.rows('SELECT query_id FROM tp_state.subscriptions ORDER BY query_id')
   return JSON.stringify([tables, records, subscribed])
 }
