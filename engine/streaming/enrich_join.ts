@@ -24,8 +24,6 @@ export interface Lookup {
   described: string
   /** Rows that exist now; with `ARRIVAL` among them where the order of arrival is known. */
   current(): Promise<TableExpr>
-  /** All versions that a key had; undefined where there are none besides the current rows. */
-  history?(): Promise<TableExpr>
   /** The column whose largest value per primary key is the current row. */
   versionColumn?: string
   hasArrival: boolean
@@ -85,8 +83,7 @@ export class EnrichJoin implements Source {
     const needed = wanted && this.#named && new Set([...wanted, ...this.#named])
     await this.right.prepare?.(batch)
     for (const left of await this.left.source.bind(batch, needed)) {
-      const rows = this.#needsHistory ? await this.right.history!() : await this.right.current()
-      bindings.push(this.#joined(left, this.#reduced(rows, left, batch, needed)))
+      bindings.push(this.#joined(left, this.#reduced(await this.right.current(), left, batch, needed)))
     }
     return bindings
   }
@@ -104,21 +101,12 @@ export class EnrichJoin implements Source {
     return this.left.source.origin?.(batch, path)
   }
 
-  /** One kept value per key of the column that decides the current row: that is the current row. */
-  get #needsHistory(): boolean {
-    const inequality = this.condition.inequality
-    if (!inequality || !this.right.history) return false
-    const onVersion =
-      inequality.right.kind === 'column' && inequality.right.path.at(-1) === this.right.versionColumn
-    return !(onVersion && this.keepVersions === 1)
-  }
-
   /** The keys of the join hold what tells the current rows apart. */
   get #meetsOneAtMost(): boolean {
     const keys = this.condition.keys.map(({ right }) =>
       right.kind === 'column' ? right.path.at(-1) : undefined,
     )
-    return !this.#needsHistory && this.right.unique?.every((name) => keys.includes(name)) === true
+    return this.right.unique?.every((name) => keys.includes(name)) === true
   }
 
   #joined(left: TableExpr, right: TableExpr): TableExpr {

@@ -8,7 +8,7 @@ import { ChangelogJoin } from './changelog_join.js'
 import { EnrichJoin, everything, type JoinInput, knowsKeys, type Lookup } from './enrich_join.js'
 import { isUnboundedTable } from './is_streaming.js'
 import { joinCondition } from './join_keys.js'
-import { JoinSide } from './join_side.js'
+import { JoinSide, type Kept } from './join_side.js'
 import { Keep } from './keep.js'
 import { lagOf, withoutLag } from './lag_behind.js'
 import { LiveRows } from './live_rows.js'
@@ -68,10 +68,13 @@ export class Joins {
     }
     const keyed = this.#keyedBase(join.right, place)
     const current = keyed && (await this.#current(join, keyed, strictness))
-    const byArrival = current !== undefined && isByArrival(join, left, current, keyed!)
+    const versions = current !== undefined && asksForVersions(join, left, current, versionsOf(place))
+    const byArrival = current !== undefined && (versions || isByArrival(join, left, current, keyed!))
     if (current && !byArrival) return this.#enrich(join, left, current, place)
 
-    return this.#ofAppend(join, left, await this.#right(join, place), place, byArrival)
+    const whole = { ...place, settings: { seek_to: 'earliest', ...place.settings } }
+    const right = await this.#right(join, versions ? whole : place)
+    return this.#ofAppend(join, left, right, place, byArrival)
   }
 
   /** `lag_behind`: both sides as they come, each waiting for the other. */
@@ -115,11 +118,14 @@ export class Joins {
       return this.#enrich(join, left, await this.#changing(join, left, right, place), place)
     }
     if (all) return this.#streams(ranged, left, right, place)
-    const { keys } = joinCondition(ranged, left.side, right.side)
+    const { keys, inequality } = joinCondition(ranged, left.side, right.side)
     const side = await this.#joinSide(
       right,
       keys.map((key) => key.right),
       place,
+      inequality
+        ? { kind: 'largest', by: inequality.right, versions: versionsOf(place) }
+        : { kind: 'newest' },
     )
     waitsFor(right)
     return this.#enrich(ranged, left, side.lookup(), place)
@@ -141,11 +147,10 @@ export class Joins {
 
   async #enrich(join: Join, left: JoinInput, lookup: Lookup, place: Place): Promise<JoinInput> {
     if (isRanged(join.on)) throw unsupported('A range join with anything but an append stream')
-    const keepVersions = Number(place.settings.keep_versions ?? KEEP_VERSIONS)
     const known = knowsKeys(left.source, joinCondition(join, left.side, { relations: [lookup] }))
     const kept = known ? left : await this.#readTwice(left)
     if (join.strictness === 'asof') await this.#checkAsof(join, kept, lookup)
-    const enriched = await EnrichJoin.create(join, kept, lookup, keepVersions)
+    const enriched = await EnrichJoin.create(join, kept, lookup, versionsOf(place))
     const isChangelog = enriched.semantic === 'changelog'
     const source = isChangelog
       ? await JoinedChangelog.create(this.pipe, enriched, enriched.side, place.named)
@@ -227,8 +232,9 @@ export class Joins {
     return { source, side: source.side }
   }
 
-  async #joinSide(input: JoinInput, keys: Expr[], { named }: Place): Promise<JoinSide> {
-    return JoinSide.create(this.pipe, await RowsOf.create(this.pipe, input.source, input.side, named), keys)
+  async #joinSide(input: JoinInput, keys: Expr[], { named }: Place, kept?: Kept): Promise<JoinSide> {
+    const rows = await RowsOf.create(this.pipe, input.source, input.side, named)
+    return JoinSide.create(this.pipe, rows, keys, kept)
   }
 
   /** The left rows are read for the join and for its keys. */
@@ -294,6 +300,18 @@ function isByArrival(join: Join, left: JoinInput, current: Lookup, stream: Strea
   const { keys } = joinCondition(join, left.side, { relations: [current] })
   const names = keys.map(({ right }) => (right.kind === 'column' ? right.path.at(-1) : undefined))
   return !stream.primaryKey.every((name) => names.includes(name))
+}
+
+/** ASOF with the value that decides which row is current, and one of them kept: that is the current row. All else needs older ones. */
+function asksForVersions(join: Join, left: JoinInput, current: Lookup, versions: number): boolean {
+  if (join.strictness !== 'asof') return false
+  const { inequality } = joinCondition(join, left.side, { relations: [current] })
+  const by = inequality?.right
+  return !(versions === 1 && by?.kind === 'column' && by.path.at(-1) === current.versionColumn)
+}
+
+function versionsOf({ settings }: Place): number {
+  return Number(settings.keep_versions ?? KEEP_VERSIONS)
 }
 
 /** What stood on the right when the query started is read before the left is. */

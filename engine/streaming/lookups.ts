@@ -21,11 +21,10 @@ export function streamLookup(pipe: Pipe, stream: StreamObject, table: NamedTable
     hasArrival: true,
     unique: stream.primaryKey,
     current: async () => rawTable(withArrival(store.current(stream)), alias),
-    history: async () => rawTable(withArrival(store.slice(stream, 0, store.lastSn(stream))), alias),
   }
 }
 
-/** A subquery over one keyed stream, without aggregation: evaluated over the current rows, or over all versions. */
+/** A subquery over one keyed stream, without aggregation: evaluated over the current rows. */
 export async function subqueryLookup(
   pipe: Pipe,
   stream: StreamObject,
@@ -35,10 +34,10 @@ export async function subqueryLookup(
   const alias = table.alias ?? '__tp_right'
   const { columns } = await pipe.describe(table.query)
   const arriving = exposeArrival(table.query)
-  const over = async (rows: () => Relation): Promise<TableExpr> => {
+  const overCurrent = async (): Promise<TableExpr> => {
     const query = await bindLeaves(arriving ?? table.query, async (leaf, leftmost) =>
       leftmost && leaf.kind === 'table'
-        ? rawTable(withArrival(rows()), leaf.alias ?? leaf.name.name)
+        ? rawTable(withArrival(store.current(stream)), leaf.alias ?? leaf.name.name)
         : boundedLeaf(leaf, pipe),
     )
     return { ...table, alias, query }
@@ -49,8 +48,7 @@ export async function subqueryLookup(
     described: currentRows(stream),
     versionColumn: keptVersion(stream, table.query),
     hasArrival: arriving !== undefined,
-    current: () => over(() => store.current(stream)),
-    history: () => over(() => store.slice(stream, 0, store.lastSn(stream))),
+    current: overCurrent,
   }
 }
 

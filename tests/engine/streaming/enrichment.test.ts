@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Bench } from './harness.js'
+import { Bench, until } from './harness.js'
 
 let bench: Bench
 beforeAll(async () => {
@@ -154,6 +154,33 @@ describe('enrichment of an append stream', () => {
       [25, 3],
       [45, 0],
     ])
+  })
+
+  it('a side of a LATEST join keeps the newest row of each key', async () => {
+    await bench.stream('prices', { currency: 'string', rate: 'int32' })
+    await bench.stream('orders', { currency: 'string' })
+    const tail = await bench.query(
+      'SELECT o.currency, p.rate FROM orders AS o LATEST JOIN prices AS p ON o.currency = p.currency',
+    )
+    for (const rate of [1, 2, 3]) {
+      await bench.insert('prices', [
+        { currency: 'EUR', rate },
+        { currency: 'USD', rate: 10 * rate },
+      ])
+    }
+    await until(() => bench.runtime.quiet('default'))
+    const tables = await bench.chdb.rows<[string]>(
+      "SELECT name FROM system.tables WHERE database = 'tp_state' AND name LIKE '%\\_side%'",
+    )
+    const side = `tp_state.\`${tables.at(-1)![0]}\``
+    await bench.chdb.run(`OPTIMIZE TABLE ${side} FINAL`)
+    expect(await bench.chdb.rows(`SELECT count() FROM ${side}`)).toEqual([['2']])
+    await bench.insert('orders', [{ currency: 'EUR' }, { currency: 'USD' }])
+    expect(await tail.take(2)).toEqual([
+      ['EUR', 3],
+      ['USD', 30],
+    ])
+    await tail.stop()
   })
 
   it('table() is read when the query starts', async () => {
