@@ -92,7 +92,7 @@ export class Aggregations {
     const over = overChangelog(select, this.pipe.env)
     return over.ownForgetting
       ? AggregateState.create(this.pipe, this.pipe.nextOperator(), over.select, source, [], isTraced)
-      : RetractState.create(this.pipe, over.select, input, isTraced)
+      : RetractState.create(this.pipe, over, input, isTraced)
   }
 
   /** EMIT CHANGELOG: the answers of the groups that changed, and what they were before. */

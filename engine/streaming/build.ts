@@ -21,6 +21,7 @@ import type { JoinInput } from './enrich_join.js'
 import { NO_CTES, withCtes, without } from './is_streaming.js'
 import { Joins } from './joins.js'
 import { lagOverGroups } from './lag_over_groups.js'
+import { lagOverJoins } from './lag_over_joins.js'
 import { Limit, LimitBy } from './limit.js'
 import { LookBack, looksBack } from './look_back.js'
 import { namesIn, namesInExpressions } from './names_in.js'
@@ -114,6 +115,8 @@ class Builder {
     const plain = withoutOver(given, this.pipe.env)
     const overGroups = lagOverGroups(plain, this.pipe.env)
     if (overGroups) return this.select(overGroups, outer)
+    const overJoins = lagOverJoins(plain)
+    if (overJoins) return this.select(overJoins, outer)
     const { from = given.from, ...rest } = pushedDown(plain, this.pipe.env)
     const select = byAlias({ ...rest, from })
     const aliases = tableNames(select.from)
@@ -164,8 +167,7 @@ class Builder {
 
   #project(select: Select, source: Source): Promise<Operator> {
     if (!looksBack(select)) return Project.create(this.pipe, select, source, this.#isCostly(select))
-    if (!(source instanceof OperatorSource)) throw unsupported('A function of earlier rows over a join')
-    return LookBack.create(this.pipe, select, source)
+    return LookBack.create(this.pipe, select, source as OperatorSource)
   }
 
   async #limitBy(select: Select, { limit, offset, by }: LimitByClause, source: Source): Promise<Operator> {

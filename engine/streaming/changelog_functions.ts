@@ -4,7 +4,6 @@ import { EngineError } from '../errors.js'
 import type { TranslateEnv } from '../planner/index.js'
 import { rewriteExpr } from '../planner/walk.js'
 import { DELTA } from './operator.js'
-import { unsupported } from './select_shape.js'
 import { column } from './syntax.js'
 
 /** Aggregates that cannot forget a row (Proton's changelog_func_map). */
@@ -26,20 +25,23 @@ const COMBINATORS = new Set(['_if', '_distinct', '_distinct_retract'])
 /** An aggregation as it is to be read over a changelog. */
 export interface ChangelogAggregation {
   select: Select
-  /** Its functions are the user's own: they get every change with `_tp_delta`, and do the forgetting themselves. */
+  /** Functions of the user's own: they get every change with `_tp_delta`, and do the forgetting themselves. */
+  own: FunctionCall[]
+  /** There are no others. */
   ownForgetting: boolean
 }
 
 /** Throws 48 for functions that are not allowed over a changelog. */
 export function overChangelog(select: Select, env: TranslateEnv): ChangelogAggregation {
-  let own = false
+  const own: FunctionCall[] = []
   let builtin = false
   const rewrite = {
     expr: (expr: Expr): Expr | undefined => {
       if (expr.kind !== 'call' || expr.over !== undefined) return undefined
       if (env.lookup(expr.name)?.kind === 'aggregate') {
-        own = true
-        return { ...expr, args: [...expr.args, column(DELTA.name)] }
+        const call = { ...expr, args: [...expr.args, column(DELTA.name)] }
+        own.push(call)
+        return call
       }
       const name = expr.name.toLowerCase()
       if (!isAggregateFunction(name)) return undefined
@@ -66,8 +68,7 @@ export function overChangelog(select: Select, env: TranslateEnv): ChangelogAggre
       ? { orderBy: select.orderBy.map((item) => ({ ...item, expr: rewriteExpr(item.expr, rewrite) })) }
       : {}),
   }
-  if (own && builtin) throw unsupported('A user-defined aggregate function beside others over a changelog')
-  return { select: rewritten, ownForgetting: own }
+  return { select: rewritten, own, ownForgetting: own.length > 0 && !builtin }
 }
 
 function refuse(name: string): void {

@@ -1,9 +1,11 @@
-import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
+import type { Expr, FunctionCall, Select, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier as id, quoteString } from '../chdb/pool.js'
 import type { OutputColumn } from '../contracts.js'
+import { EngineError } from '../errors.js'
 import { type AggregateSplit, splitAggregate } from '../planner/index.js'
 import { rewriteExpr } from '../planner/walk.js'
 import { type GroupState, keysOf } from './aggregate_state.js'
+import type { ChangelogAggregation } from './changelog_functions.js'
 import type { JoinInput } from './enrich_join.js'
 import { identity } from './identity.js'
 import { LiveRows } from './live_rows.js'
@@ -37,6 +39,8 @@ export class RetractState implements GroupState {
     readonly keyTypes: string[],
     /** Types of the states. */
     readonly stateTypes: string[],
+    /** Of functions that get every change: their states, in a table of their own. */
+    readonly own: { states: readonly string[]; table: string } | undefined,
     readonly isTraced: boolean,
     readonly countsEmissions: boolean,
   ) {}
@@ -44,14 +48,15 @@ export class RetractState implements GroupState {
   /** `isTraced`: see `traced`. */
   static async create(
     pipe: Pipe,
-    select: Select,
+    { select, own }: ChangelogAggregation,
     input: JoinInput,
     isTraced: boolean,
   ): Promise<RetractState> {
+    refuseEmitters(own, pipe)
     const number = pipe.nextOperator()
     const { source, side } = input
     const whole = await RowsOf.create(pipe, source, side)
-    const nothing = whole.table(emptyRelation(whole))
+    const nothing = whole.table(emptyRelation(whole), own.length > 0)
     const split = splitAggregate({ ...(over(select, nothing) as Select) }, pipe.env)
     const { sql } = await pipe.translate({ ...split.partial, from: nothing })
     const rows = await RowsOf.create(pipe, source, side, namesOf(select))
@@ -66,6 +71,15 @@ export class RetractState implements GroupState {
       `(${[...keyTypes.map((k) => `${id(k.name)} ${k.type}`), '_seq SimpleAggregateFunction(max, UInt64)'].join(', ')}) ` +
         `ENGINE = AggregatingMergeTree ORDER BY ${order} SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1`,
     )
+    const ownStates = own.length === 0 ? [] : statesOf(own, split, over(select, nothing) as Select, pipe)
+    const ownTypes = ownStates.map((name) => `${id(name)} ${stateTypes[split.states.indexOf(name)]}`)
+    const ownTable =
+      ownStates.length > 0 &&
+      (await pipe.table(
+        `own${number}`,
+        `(${[...keyTypes.map((k) => `${id(k.name)} ${k.type}`), ...ownTypes, '_seq SimpleAggregateFunction(max, UInt64)'].join(', ')}) ` +
+          `ENGINE = AggregatingMergeTree ORDER BY ${order} SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1`,
+      ))
     const counts = functionsOf({ ...select, from: undefined }).has('emit_version')
     const state = new RetractState(
       pipe,
@@ -76,6 +90,7 @@ export class RetractState implements GroupState {
       groups,
       keyTypes.map(({ type }) => type),
       stateTypes,
+      ownTable ? { states: ownStates, table: ownTable } : undefined,
       isTraced,
       counts,
     )
@@ -103,7 +118,33 @@ export class RetractState implements GroupState {
       `SELECT ${[...list, `toUInt64(${batch.seq})`].join(', ')} FROM ${this.live.changes().sql}${grouped}${list.length === 0 ? ' LIMIT 1' : ''}`,
       `${batch.seq}:groups${this.number}`,
     )
+    if (this.own) await this.#addOwn(batch, this.own)
     return true
+  }
+
+  /** What functions that get every change make of the batch's. */
+  async #addOwn(
+    { seq }: Batch,
+    { states, table }: { states: readonly string[]; table: string },
+  ): Promise<void> {
+    const keys = this.keys.map(id)
+    const from = this.rows.table(this.live.changes().sql, true)
+    const columns = this.#statesIn(states)
+    const partial = selectFrom(from, [...keys.map(raw), ...columns], { groupBy: keys.map(raw) })
+    const { sql } = await this.pipe.translate(partial)
+    await this.pipe.insertState(
+      table,
+      [...this.keys, ...states, '_seq'],
+      `SELECT *, toUInt64(${seq}) FROM (${sql})`,
+      `${seq}:own${this.number}`,
+    )
+  }
+
+  /** The partials of these states, as columns. */
+  #statesIn(states: readonly string[]): Expr[] {
+    return this.split.partial.columns
+      .slice(this.keys.length)
+      .filter((_, i) => states.includes(this.split.states[i]!))
   }
 
   keysOf(exprs: Expr[]): string[] {
@@ -142,26 +183,35 @@ export class RetractState implements GroupState {
 
   /** The answer over the partials of the groups' rows, and a partial over nothing for each group. */
   async #final(condition: string): Promise<Select> {
-    const { keys } = this
-    const { states, partial } = this.split
+    const { keys, own } = this
+    const { states } = this.split
     const list = keys.map(id)
+    const isOwn = (name: string) => own?.states.includes(name) === true
+    const forgetting = states.filter((name) => !isOwn(name))
     const from = this.rows.table(this.live.current(condition).sql)
     const columns: Expr[] = [
       ...keys.map((key): Expr => ({ kind: 'alias', expr: raw(id(key)), name: key })),
-      ...partial.columns.slice(keys.length),
+      ...this.#statesIn(forgetting),
       { kind: 'alias', expr: raw('count()'), name: ROWS },
     ]
     const filled = await this.pipe.translate(
       selectFrom(from, columns, { groupBy: list.map(raw), having: ANY_ROW }),
     )
-    const empty = states.map(
-      (name, i) => `defaultValueOfTypeName(${quoteString(this.stateTypes[i]!)}) AS ${id(name)}`,
-    )
-    const known = `SELECT ${[...list, ...empty, `toUInt64(0) AS ${ROWS}`].join(', ')} FROM ${this.groups} WHERE ${condition}`
-    const relation = {
-      sql: `(SELECT * FROM (${filled.sql}) UNION ALL ${known}${list.length === 0 ? ' LIMIT 1' : ''})`,
-      columns: [...keys, ...states],
+    const empty = (name: string) =>
+      `defaultValueOfTypeName(${quoteString(this.stateTypes[states.indexOf(name)]!)}) AS ${id(name)}`
+    const rowsOf = (has: (name: string) => boolean, rows: string) =>
+      [...list, ...states.map((name) => (has(name) ? id(name) : empty(name))), rows].join(', ')
+    const none = `toUInt64(0) AS ${ROWS}`
+    const parts = [
+      `SELECT ${rowsOf((name) => !isOwn(name), ROWS)} FROM (${filled.sql})`,
+      `SELECT ${rowsOf(() => false, none)} FROM ${this.groups} WHERE ${condition}${list.length === 0 ? ' LIMIT 1' : ''}`,
+    ]
+    if (own) {
+      // Without a limit the store takes an order below a GROUP BY for needless.
+      const inOrder = `(SELECT * FROM ${own.table} WHERE ${condition} ORDER BY _seq LIMIT ${Number.MAX_SAFE_INTEGER})`
+      parts.push(`SELECT ${rowsOf(isOwn, none)} FROM ${inOrder}`)
     }
+    const relation = { sql: `(${parts.join(' UNION ALL ')})`, columns: [...keys, ...states] }
     const final = this.split.final(relation)
     // Without a key there is one row even over nothing: only a group that there is answers.
     const having = keys.length === 0 ? { having: both(ANY_ROW, final.having) } : {}
@@ -174,6 +224,32 @@ export class RetractState implements GroupState {
       keys.map((key) => this.keyTypes[this.keys.indexOf(key)] ?? ''),
     )
   }
+}
+
+/** Functions that decide themselves when to speak stand alone. */
+function refuseEmitters(own: FunctionCall[], pipe: Pipe): void {
+  for (const { name } of own) {
+    const target = pipe.env.lookup(name)
+    if (target?.kind !== 'aggregate' || !target.customEmit) continue
+    throw new EngineError(
+      'NOT_IMPLEMENTED',
+      'User Defined Aggregate function with own emit strategy cannot be used with other aggregate functions',
+    )
+  }
+}
+
+/** The states of these calls among all. */
+function statesOf(calls: FunctionCall[], split: AggregateSplit, select: Select, pipe: Pipe): string[] {
+  const columns = calls.map((expr, i): Expr => ({ kind: 'alias', expr, name: `__tp_own${i}` }))
+  const named = select.columns.flatMap((item) =>
+    item.kind === 'alias' ? [{ kind: 'expr' as const, name: item.name, expr: item.expr }] : [],
+  )
+  const alone = splitAggregate(
+    { kind: 'select', with: [...select.with, ...named], columns, from: select.from },
+    pipe.env,
+  )
+  const texts = new Set(alone.states.map((name) => alone.meaning[name]))
+  return split.states.filter((name) => texts.has(split.meaning[name]))
 }
 
 /** What the aggregates may name of the FROM. `count(*)` names nothing. */
@@ -201,6 +277,7 @@ function emptyRelation(rows: RowsOf): string {
   const list = rows.columns.map(
     ({ name, type }) => `defaultValueOfTypeName(${quoteString(type)}) AS ${id(name)}`,
   )
+  list.push(`toInt8(1) AS ${DELTA.name}`)
   return `(SELECT ${list.length === 0 ? '1' : list.join(', ')} WHERE 0)`
 }
 

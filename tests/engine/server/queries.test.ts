@@ -70,6 +70,25 @@ describe('streaming queries', () => {
     expect(query.state.text).toMatch(/Code: 2533\.[\s\S]*at the end/)
   })
 
+  it('give an aggregate of the user every change, also beside others that follow what is in force', async () => {
+    await engine.run(
+      'CREATE AGGREGATE FUNCTION net(v float64) RETURNS float64 LANGUAGE JAVASCRIPT AS $$ { initialize() { this.n = 0 }, process(v, delta) { v.forEach((x, i) => { this.n += x * delta[i] }) }, finalize() { return this.n }, serialize() { return JSON.stringify(this.n) }, deserialize(s) { this.n = JSON.parse(s) }, merge(s) { this.n += JSON.parse(s) } } $$',
+    )
+    await engine.run(
+      "CREATE STREAM net_kv (k int, g string, v int) PRIMARY KEY k SETTINGS mode = 'versioned_kv'",
+    )
+    const query = await tail(
+      'SELECT g, count() AS c, net(v + 1) AS n, max(v), n - c FROM net_kv GROUP BY g HAVING n > 0 ORDER BY g EMIT ON UPDATE',
+      { default_format: 'CSV' },
+    )
+    await engine.run("INSERT INTO net_kv (k, g, v) VALUES (1, 'a', 10), (2, 'a', 20), (3, 'b', 5)")
+    await until(async () => (query.state.text.split('\n').length > 2 ? true : undefined))
+    await engine.run("INSERT INTO net_kv (k, g, v) VALUES (2, 'b', 1)")
+    await until(async () => (query.state.text.split('\n').length > 4 ? true : undefined))
+    expect(query.state.text).toBe('"a",2,32,20,30\n"b",1,6,5,5\n"a",1,11,10,10\n"b",2,8,5,6\n')
+    await query.leave()
+  })
+
   it('answer at once and then row by row', async () => {
     const query = await tail('SELECT i, s FROM t', { default_format: 'JSONEachRow', query_id: 'tail-1' })
     expect(query.status).toBe(200)

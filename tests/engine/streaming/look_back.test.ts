@@ -120,6 +120,51 @@ describe('limits over all batches', () => {
   })
 })
 
+describe('over a join', () => {
+  it('earlier joined rows are looked back to', async () => {
+    const [s, names] = [await stream(), await stream()]
+    await bench.insert(names, [
+      { k: 'a', v: 100 },
+      { k: 'b', v: 200 },
+    ])
+    const join = `FROM ${s} AS s JOIN ${names} AS n ON s.k = n.k WHERE s.v > 0 AND n._tp_time > earliest_ts()`
+    const tails = [
+      await bench.query(`SELECT s.v, lag(s.v), lags(n.v, 1, 2) AS before, before[1] ${join}`),
+      await bench.query(`SELECT s.v AS v, lag(v) OVER (PARTITION BY n.k) AS w ${join}`),
+      await bench.query(
+        `SELECT * EXCEPT (_tp_time), lag(n.v) ${join} SETTINGS asterisk_include_reserved_columns = 0`,
+      ),
+    ]
+    await bench.insert(s, [
+      { k: 'a', v: 1 },
+      { k: 'b', v: -1 },
+    ])
+    for (const tail of tails) await tail.take(1)
+    await bench.insert(s, [{ k: 'b', v: 2 }])
+    await bench.insert(s, [{ k: 'a', v: 3 }])
+    const rows = []
+    for (const tail of tails) rows.push(await tail.take(3))
+    expect(rows).toEqual([
+      [
+        [1, 0, [0, 0], 0],
+        [2, 1, [100, 0], 100],
+        [3, 2, [200, 100], 200],
+      ],
+      [
+        [1, 0],
+        [2, 0],
+        [3, 1],
+      ],
+      [
+        ['a', 1, 'a', 100, 0],
+        ['b', 2, 'b', 200, 100],
+        ['a', 3, 'a', 100, 200],
+      ].map((row) => expect.arrayContaining(row)),
+    ])
+    for (const tail of tails) await tail.stop()
+  })
+})
+
 describe('aggregates over a partition', () => {
   it('are aggregates of substreams', async () => {
     const s = await stream()
