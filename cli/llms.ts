@@ -24,6 +24,7 @@ export function llmsText(program: Command): string {
     '',
     '- [README](README.md): what it is, targets, how to write streams, views, functions and tests',
     '- [Targets](docs/targets.md): editions, logins, certificates, brokers with SASL and TLS',
+    '- [Tasks and alerts on Proton 1.6](docs/outside.md): what runs them from outside, and what that promises',
     '- [SQL tests](docs/testing.md): rows in, rows out; time, stubs, expectations',
     '- [Rules of lint](docs/lint.md): mistakes that compile, each with a failing and a passing example',
     '- [Fidelity](docs/fidelity.md): how much of Proton’s own smoke suite the embedded engine passes',

@@ -39,6 +39,12 @@ export function lockDirectory(
   }
 }
 
+/** The process that holds the directory by that file, if one does. */
+export function lockHolder(dir: string, file: string): number | undefined {
+  const holder = readLock(join(dir, file))
+  return holder && isAlive(holder) ? holder.pid : undefined
+}
+
 /** A link is atomic and never shows a half-written lock. */
 function linkIfAbsent(draft: string, path: string): boolean {
   try {

@@ -11,9 +11,10 @@ export {
 } from './dead_letters.js'
 export { syntheticList, syntheticToken, writeSyntheticList } from './generate-tokens.js'
 export { type SyntheticScansOptions, syntheticScans, writeSyntheticScans } from './generate-trending.js'
-export { type AlertNews, type RunnableAlert, runAlerts } from './jobs/alert_runner.js'
+export { type AlertNews, type AlertState, type RunnableAlert, runAlerts } from './jobs/alert_runner.js'
+export { Checkpoint } from './jobs/checkpoint.js'
 export { type AlertLetter, asDeadLetter, LetterFolder, rowsOf, summarized } from './jobs/letters.js'
-export { type RunnableTask, runTasks, type TaskEvent } from './jobs/task_runner.js'
+export { type RunnableTask, runTasks, type TaskEvent, type TaskState } from './jobs/task_runner.js'
 export {
   type FeedTokensOptions,
   type FeedTokensProgress,

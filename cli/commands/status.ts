@@ -7,6 +7,7 @@ import type { ProtonClient } from '../../driver/index.js'
 import { action, type Context } from '../context.js'
 import { parseDuration } from '../options.js'
 import { pipesOf } from '../status/graph.js'
+import { readOutside } from '../status/outside.js'
 import { readStreams, readViews } from '../status/read.js'
 import { type Look, showLook } from '../status/show.js'
 import { openProject } from '../target.js'
@@ -47,7 +48,7 @@ export function registerStatus(program: Command): void {
 
 /** While it is watched, a server that is away is a line, not the end. */
 async function look(
-  { output, debug }: Context,
+  { output, debug, stateDir }: Context,
   client: ProtonClient,
   deployment: Deployment,
   target: string,
@@ -59,7 +60,8 @@ async function look(
     const streams = await readStreams(client, embedded, INTERVAL_MS, stored)
     const views = await readViews(client, embedded)
     const leftovers = await readLeftovers(client)
-    const seen: Look = { target, streams, views, pipes: pipesOf(deployment.objects), leftovers }
+    const outside = await readOutside(deployment, stateDir, target)
+    const seen: Look = { target, streams, views, outside, pipes: pipesOf(deployment.objects), leftovers }
     if (watched && process.stdout.isTTY && !output.json) await output.data(REDRAW)
     showLook(output, seen)
     if (watched) output.line()

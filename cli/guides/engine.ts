@@ -35,7 +35,7 @@ export const ENGINE_GUIDES: Guides = {
   },
   status: {
     behaviour:
-      'Looks at the target twice, a second apart, and shows rows and rows per second of each stream, state, lag and last error of each view, and the pipeline as a graph. --watch repeats that until Ctrl-C.',
+      'Looks at the target twice, a second apart, and shows rows and rows per second of each stream, state, lag and last error of each view, what the runners of tasks and alerts outside of the target wrote down, and the pipeline as a graph. --watch repeats that until Ctrl-C.',
     sideEffects: 'Nothing.',
     recovery:
       'A view that is `retrying` goes on by itself once the cause is gone; its last error is shown in full.',

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../dialect/user_error.js'
-import { type DirectoryLock, lockDirectory } from '../../engine/directory_lock.js'
+import { type DirectoryLock, lockDirectory, lockHolder } from '../../engine/directory_lock.js'
 import { stateFiles } from '../embedded/lifecycle.js'
 
 /** Where the runners of a target keep what they know. */
@@ -16,12 +16,19 @@ export function outsideFolders(stateDir: string, target: string) {
   }
 }
 
+const LOCK = 'runner.lock'
+
+/** The process that runs the jobs of a folder, if one does. */
+export function runnerOf(folder: string): number | undefined {
+  return lockHolder(folder, LOCK)
+}
+
 /** One runner of a kind works for a target. @throws UserError RUNNER_RUNS */
 export function lockRunner(folder: string, target: string, command: string): DirectoryLock {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   return lockDirectory(
     folder,
-    'runner.lock',
+    LOCK,
     (holder) =>
       new UserError('RUNNER_RUNS', `\`tpctl ${command}\` runs for target ${target} already.`, {
         ...(holder === undefined ? {} : { detail: `It is process ${holder}.` }),

@@ -1,5 +1,6 @@
 import type { Output } from '../output.js'
 import { drawPipes, type Pipe } from './graph.js'
+import type { OutsideStatus } from './outside.js'
 import type { StreamStatus, ViewState } from './read.js'
 
 /** One look at a pipeline. */
@@ -9,11 +10,14 @@ export interface Look {
   leftovers: string[]
   streams: StreamStatus[]
   views: ViewState[]
+  /** Tasks and alerts that run outside of the target. */
+  outside: OutsideStatus[]
   pipes: Pipe[]
 }
 
 /** `now`: for the age of checkpoints. */
-export function showLook(output: Output, { streams, views, pipes, leftovers }: Look, now = Date.now()): void {
+export function showLook(output: Output, look: Look, now = Date.now()): void {
+  const { streams, views, outside, pipes, leftovers } = look
   for (const line of leftovers) output.line(output.color('yellow', line))
   if (leftovers.length > 0) output.line()
   const right = (title: string) => ({ title, align: 'right' as const })
@@ -36,6 +40,25 @@ export function showLook(output: Output, { streams, views, pipes, leftovers }: L
       views.map((view) => [
         ...[view.name, view.state, number(view.lag), number(view.rowsIn), number(view.rowsOut)],
         ...[number(view.stateBytes / 1024), age(view.lastCheckpoint, now), view.lastError],
+      ]),
+    )
+  }
+  if (outside.length > 0) {
+    output.line()
+    output.table(
+      [
+        ...[{ title: 'outside' }, { title: 'run by' }, { title: 'state' }, right('done'), right('failed')],
+        ...[right('last'), { title: 'last error', maxWidth: 40 }],
+      ],
+      outside.map((job) => [
+        ...[
+          job.name,
+          job.command,
+          job.running ? 'running' : 'no runner',
+          number(job.done),
+          number(job.failed),
+        ],
+        ...[age(job.last, now), job.lastError],
       ]),
     )
   }

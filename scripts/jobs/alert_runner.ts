@@ -101,7 +101,7 @@ class AlertLoop {
     readonly alert: RunnableAlert,
     readonly options: RunAlertsOptions,
   ) {
-    this.#checkpoint = new Checkpoint(`${options.folder}/${encodeURIComponent(alert.name)}.json`)
+    this.#checkpoint = Checkpoint.of(options.folder, alert.name)
   }
 
   /** Whatever goes wrong with the target is tried again: it may be away, restarting, or about to be deployed. */

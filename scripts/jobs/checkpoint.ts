@@ -1,10 +1,15 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { UserError } from '../../dialect/user_error.js'
 
 /** What a runner remembers of one job: a JSON file that is either the old one or the new one, whatever happens. */
 export class Checkpoint<T extends object> {
   constructor(readonly path: string) {}
+
+  /** The checkpoint of a job, among others in a folder. */
+  static of<T extends object>(folder: string, job: string): Checkpoint<T> {
+    return new Checkpoint(join(folder, `${encodeURIComponent(job)}.json`))
+  }
 
   /** Undefined where there is none yet. @throws UserError CHECKPOINT_BROKEN */
   async read(): Promise<T | undefined> {

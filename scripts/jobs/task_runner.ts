@@ -1,4 +1,5 @@
 /** Runs tasks from outside of an engine that has none: see `runTasks`. */
+import { join } from 'node:path'
 import { UserError } from '../../dialect/index.js'
 import { dueRun, neverRun, nextRun, type Schedule } from '../../dialect/jobs/index.js'
 import { type ProtonClient, quoteStream } from '../../driver/index.js'
@@ -96,9 +97,8 @@ class TaskLoop {
     readonly task: RunnableTask,
     readonly options: RunTasksOptions,
   ) {
-    const file = `${options.folder}/${encodeURIComponent(task.name)}`
-    this.#checkpoint = new Checkpoint(`${file}.json`)
-    this.#spool = new Spool(`${file}.answer`)
+    this.#checkpoint = Checkpoint.of(options.folder, task.name)
+    this.#spool = new Spool(join(options.folder, `${encodeURIComponent(task.name)}.answer`))
   }
 
   async run(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Tasks and alerts run from outside of a target that has none: the embedded engine, addressed as Proton 1.6. */
+/** Tasks and alerts run from outside of a target that has none: the embedded engine, as Proton 1.6. */
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,15 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AlertState } from '../../scripts/jobs/alert_runner.js'
 import type { TaskState } from '../../scripts/jobs/task_runner.js'
-import { asProton16, type Pretence } from './proton16.js'
-import { eventually, onState, writeProject } from './support.js'
+import { type Gate, gateTo } from './gate.js'
+import { eventually, FREE_PORTS, onState, writeProject } from './support.js'
 
 /** What the remote function was called with, and what it answers. */
 const heard: number[][] = []
 let answer = 200
 let hook: Server
-/** The engine's two ports. */
-let target: Pretence[] = []
+/** In front of the engine's two ports. */
+let gates: Gate[] = []
 const env: Record<string, string> = {}
 
 const project = writeProject({
@@ -60,18 +60,21 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
   env.HOOK_URL = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`
   env.HOOK_KEY = 'hook secret'
-  await engine.up({ env: { ...env, TPCTL_TARGET: 'embedded' } })
+  const up = await engine.tpctl(['up', '--edition', 'oss-1.6', ...FREE_PORTS], {
+    env: { TPCTL_TARGET: 'embedded', ...env },
+  })
+  expect(up, up.stderr).toMatchObject({ code: 0 })
   const { url, streamUrl } = JSON.parse(readFileSync(join(engine.state, 'engine.json'), 'utf8')) as {
     url: string
     streamUrl: string
   }
-  target = [await asProton16(url), await asProton16(streamUrl)]
-  Object.assign(env, { TPCTL_URL: target[0]!.url, TPCTL_STREAM_URL: target[1]!.url })
+  gates = [await gateTo(url), await gateTo(streamUrl)]
+  Object.assign(env, { TPCTL_URL: gates[0]!.url, TPCTL_STREAM_URL: gates[1]!.url })
   const { outside } = await json<{ outside: { name: string; command: string }[] }>('bootstrap')
   expect(outside.map(({ name }) => name).sort()).toEqual(['big', 'count_orders', 'daily', 'huge'])
 })
 afterAll(async () => {
-  for (const address of target) await address.cut()
+  for (const gate of gates) await gate.shut()
   await engine.down()
   hook.closeAllConnections()
   hook.close()
@@ -190,10 +193,10 @@ describe('running', () => {
     }
     const both = [begin('run-tasks'), begin('run-alerts')]
     await isDelivered(sent.at(-1)!)
-    for (const address of target) await address.cut()
+    for (const gate of gates) await gate.shut()
     await insert([last])
     await sleep(300)
-    for (const address of target) await address.restore()
+    for (const gate of gates) await gate.open()
     await isDelivered(last)
     sent.push(last)
     const { runs } = remembered<TaskState>('tasks', 'count_orders')

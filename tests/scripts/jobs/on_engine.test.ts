@@ -22,7 +22,7 @@ let client: ProtonClient
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tpctl-jobs-'))
-  engine = await TestEngine.start()
+  engine = await TestEngine.start({ edition: 'oss-1.6' })
   client = new ProtonClient({ url: engine.engine.url, streamUrl: engine.engine.streamUrl })
   await engine.run('CREATE STREAM events (k string, n int64)')
   await engine.run('CREATE STREAM counts (n uint64, text string, f float64)')
