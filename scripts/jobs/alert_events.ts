@@ -25,6 +25,13 @@ export interface AlertEvent {
   values: unknown[]
 }
 
+/** What arrived together. */
+export interface Portion {
+  events: AlertEvent[]
+  /** The place behind everything that was read: also behind rows that are no events, where that is known. */
+  passed: Position
+}
+
 /** The end of a stream: the number of its last row, and how many rows bear it. */
 export interface StreamEnd {
   sn: number
@@ -38,6 +45,8 @@ export interface Subscription {
   from: Position
   /** End when all that lay before this was read; without it, never. */
   upTo?: StreamEnd
+  /** Silence after which a connection may as well be dead: it then fails with TIMEOUT. */
+  idleMs?: number
   signal: AbortSignal
 }
 
@@ -64,12 +73,13 @@ export async function identityOf(client: ProtonClient, stream: string): Promise<
 }
 
 /** The events from a place on, in portions as they arrive. */
-export async function* alertEvents(subscription: Subscription): AsyncGenerator<AlertEvent[]> {
-  const { client, query, edition, from, upTo, signal } = subscription
+export async function* alertEvents(subscription: Subscription): AsyncGenerator<Portion> {
+  const { client, query, edition, from, upTo, idleMs, signal } = subscription
   if (upTo && isBehind(from, upTo)) return
   const result = await client.query(subscriptionText(query, edition, from, upTo), {
     mode: 'stream',
     signal,
+    timeoutMs: idleMs,
     // Times of all zones in one spelling.
     settings: { date_time_output_format: 'iso', output_format_json_quote_denormals: true },
   })
@@ -83,16 +93,16 @@ export async function* alertEvents(subscription: Subscription): AsyncGenerator<A
     for (const row of rows) {
       const own = Number(row[SN])
       if (upTo && own >= upTo.sn) atEnd = own > upTo.sn ? upTo.rows : atEnd + 1
-      if (upTo && !truth(row[IS_EVENT])) continue
       if (own !== sn) {
         sn = own
         nth = 0
       }
+      if (upTo && !truth(row[IS_EVENT])) continue
       nth++
       if (own === from.sn && nth <= from.taken) continue
       events.push({ after: { sn, taken: nth }, values: names.map((name) => row[name]) })
     }
-    yield events
+    yield { events, passed: { sn, taken: nth } }
     if (upTo && atEnd >= upTo.rows) return
   }
 }

@@ -1,8 +1,17 @@
 /** Runs alerts from outside of an engine that has none: see `runAlerts`. */
+import { createHash } from 'node:crypto'
 import { type Edition, printQuery, type Select, UserError } from '../../dialect/index.js'
 import { type AlertPolicy, admit, batchSize, deadlineOf } from '../../dialect/jobs/index.js'
 import { type ProtonClient, ProtonError } from '../../driver/index.js'
-import { type AlertEvent, alertEvents, endOf, identityOf, type Position } from './alert_events.js'
+import {
+  type AlertEvent,
+  alertEvents,
+  endOf,
+  identityOf,
+  type Portion,
+  type Position,
+  type StreamEnd,
+} from './alert_events.js'
 import { Checkpoint } from './checkpoint.js'
 import type { LetterFolder } from './letters.js'
 import { isAway, pause, pauseBefore, pauseWhileAway } from './patience.js'
@@ -23,7 +32,7 @@ export interface RunnableAlert {
 export interface AlertState {
   /** Which stream it was: one that was made anew is read from its beginning. */
   stream: string
-  /** Of the query: another one counts the rows of a number otherwise. */
+  /** Fingerprint of the query: another one counts the rows of a number otherwise. */
   query: string
   /** Everything before was dealt with. */
   position: Position
@@ -60,6 +69,8 @@ export interface RunAlertsOptions {
   letters: LetterFolder
   /** Deal with what is there, and leave. */
   once?: boolean
+  /** Silence after which one subscribes anew: a connection may die without a word. Default 5 minutes. */
+  idleMs?: number
   /** How often a call that fails is tried again before its events become a dead letter. */
   retries: number
   signal: AbortSignal
@@ -68,7 +79,8 @@ export interface RunAlertsOptions {
 
 /** Looks at a target that is away, or refuses, before `once` gives up. */
 const LOOKS_ONCE = 3
-/** With `once`: silence of a stream that was to have more, after which no more is waited for. */
+const IDLE_MS = 300_000
+/** Silence of a stream that was to have more, after which no more is waited for. */
 const SILENCE_MS = 10_000
 
 /**
@@ -107,15 +119,23 @@ class AlertLoop {
   /** Whatever goes wrong with the target is tried again: it may be away, restarting, or about to be deployed. */
   async run(): Promise<void> {
     const { options } = this
+    let wasIdle = false
     while (!options.signal.aborted) {
+      let listening = false
       try {
         await this.#enter()
+        if (options.once || wasIdle) await this.#catchUp()
+        if (options.once) return
+        wasIdle = false
+        listening = true
         await this.#follow()
-        if (options.once || options.signal.aborted) return
+        if (options.signal.aborted) return
         throw new ProtonError('The target ended the subscription.', { code: 0, codeName: 'BROKEN' })
       } catch (cause) {
         if (options.signal.aborted) return
         if (!(cause instanceof ProtonError)) throw cause
+        wasIdle = listening && cause.codeName === 'TIMEOUT'
+        if (wasIdle) continue
         this.#misses++
         if (options.once && this.#misses >= LOOKS_ONCE) throw cause
         const inMs = pauseWhileAway(this.#misses)
@@ -132,7 +152,7 @@ class AlertLoop {
     const { client, edition } = options
     const known = await this.#checkpoint.read()
     const stream = await identityOf(client, alert.stream)
-    const query = printQuery(alert.query, { edition })
+    const query = fingerprint(printQuery(alert.query, { edition }))
     if (!known) {
       const end = seekOf(alert.query) === 'earliest' ? undefined : await endOf(client, alert.stream)
       const position = end ? { sn: end.sn + 1, taken: 0 } : { sn: 0, taken: 0 }
@@ -144,24 +164,23 @@ class AlertLoop {
     await this.#note({ ...known, query, position: { ...known.position, taken } })
   }
 
-  async #follow(): Promise<void> {
+  /** Deals with what is there, and passes for good what is no event: the next subscription does not read it again. */
+  async #catchUp(): Promise<void> {
+    const end = await endOf(this.options.client, this.alert.stream)
+    if (end) await this.#follow(end)
+  }
+
+  /** Deals with events as they come; `upTo`: with those that lie before, and no others. */
+  async #follow(upTo?: StreamEnd): Promise<void> {
     const { alert, options } = this
-    const { client, edition, once } = options
-    const upTo = once ? await endOf(client, alert.stream) : undefined
-    if (once && !upTo) return
+    const { client, edition, idleMs = IDLE_MS } = options
     const stop = new AbortController()
     const signal = AbortSignal.any([options.signal, stop.signal])
-    const portions = alertEvents({
-      client,
-      query: alert.query,
-      edition,
-      from: this.#state.position,
-      upTo,
-      signal,
-    })
+    const from = this.#state.position
+    const portions = alertEvents({ client, query: alert.query, edition, from, upTo, idleMs, signal })
     const waiting: AlertEvent[] = []
     let ended = false
-    let next: Promise<IteratorResult<AlertEvent[]>> | undefined
+    let next: Promise<IteratorResult<Portion>> | undefined
     try {
       while (!options.signal.aborted) {
         const size = this.#due(waiting.length)
@@ -172,19 +191,19 @@ class AlertLoop {
         }
         if (ended) return
         next ??= portions.next()
-        const came = await first(next, this.#patience(waiting.length, once), options.signal)
+        const came = await first(next, this.#patience(waiting.length, upTo), options.signal)
         if (came === undefined) {
-          if (once && this.#due(waiting.length) === 0) return
+          if (upTo && this.#due(waiting.length) === 0) return
           continue
         }
         next = undefined
         this.#misses = 0
         if (came.done) ended = true
         else {
-          waiting.push(...came.value)
-          await this.#noteWaiting(waiting.length)
+          waiting.push(...came.value.events)
+          await this.#notePlace(waiting.length, came.value.passed)
         }
-        if (ended && !once) return
+        if (ended && !upTo) return
       }
     } finally {
       stop.abort()
@@ -194,10 +213,10 @@ class AlertLoop {
   }
 
   /** How long to wait for more events; undefined: as long as it takes. */
-  #patience(waiting: number, once: boolean | undefined): number | undefined {
+  #patience(waiting: number, upTo: StreamEnd | undefined): number | undefined {
     const deadline = waiting === 0 ? undefined : deadlineOf(this.alert.policy, this.#state.waitingSince)
     const left = deadline === undefined ? undefined : Math.max(0, deadline - Date.now())
-    return once ? Math.min(left ?? SILENCE_MS, SILENCE_MS) : left
+    return upTo ? Math.min(left ?? SILENCE_MS, SILENCE_MS) : left
   }
 
   /** How many of the events that wait are to be given away now. */
@@ -206,11 +225,15 @@ class AlertLoop {
     return batchSize(this.alert.policy, waiting, this.#state.waitingSince ?? now, now)
   }
 
-  /** An incomplete batch waits so long from its first event, also over a restart. */
-  async #noteWaiting(waiting: number): Promise<void> {
-    if (waiting === 0 || this.alert.policy.timeoutMs === undefined || this.#state.waitingSince !== undefined)
-      return
-    await this.#note({ ...this.#state, waitingSince: Date.now() })
+  /** An incomplete batch waits so long from its first event, also over a restart; where none waits, all was dealt with. */
+  async #notePlace(waiting: number, passed: Position): Promise<void> {
+    const state = this.#state
+    if (waiting === 0) {
+      const { sn, taken } = state.position
+      if (passed.sn > sn || (passed.sn === sn && passed.taken > taken))
+        await this.#note({ ...state, position: passed })
+    } else if (this.alert.policy.timeoutMs !== undefined && state.waitingSince === undefined)
+      await this.#note({ ...state, waitingSince: Date.now() })
   }
 
   async #note(state: AlertState): Promise<void> {
@@ -281,6 +304,10 @@ class AlertLoop {
 }
 
 const NEW = { calls: [], delivered: 0, suppressed: 0, deadLettered: 0, lastError: '', lastDeliveredAt: 0 }
+
+function fingerprint(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
 
 function seekOf(query: Select): string | undefined {
   const value = query.settings?.find(({ name }) => name === 'seek_to')?.value

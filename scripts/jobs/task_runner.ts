@@ -37,6 +37,12 @@ interface TaskRun {
   answer?: { into: RunnableTask['into']; columns: string[]; rows: number }
 }
 
+/** How long the target may take. */
+interface Patience {
+  signal: AbortSignal | undefined
+  timeoutMs?: number
+}
+
 export type TaskEvent =
   | {
       event: 'run'
@@ -168,14 +174,16 @@ class TaskLoop {
     const { client } = this.options
     const { timeoutMs } = this.task
     const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+    // The driver's own patience with a silent server must not be the shorter one.
+    const patience = { signal, ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs + 1_000 }) }
     try {
       const run = this.#state.running!
-      const answer = run.answer ?? (await this.#ask(run, signal))
+      const answer = run.answer ?? (await this.#ask(run, patience))
       if (answer.rows > 0)
         await client.insert(answer.into, this.#spool.rows(), {
           columns: answer.columns,
           idempotentId: run.id,
-          signal,
+          ...patience,
           // Proton writes the times of UTC with a Z at their end, which its plain reader does not take.
           settings: { date_time_input_format: 'best_effort' },
         })
@@ -186,17 +194,17 @@ class TaskLoop {
     }
   }
 
-  async #ask(run: TaskRun, signal: AbortSignal | undefined): Promise<NonNullable<TaskRun['answer']>> {
+  async #ask(run: TaskRun, patience: Patience): Promise<NonNullable<TaskRun['answer']>> {
     const { client } = this.options
     const { into, sql } = this.task
     const known = new Set(
-      (await client.rows<{ name: string }>(`DESCRIBE ${quoteStream(into)}`, { signal })).map(
+      (await client.rows<{ name: string }>(`DESCRIBE ${quoteStream(into)}`, patience)).map(
         ({ name }) => name,
       ),
     )
     const result = await client.query(sql, {
       mode: 'table',
-      signal,
+      ...patience,
       settings: { output_format_json_quote_denormals: true },
     })
     // Columns go to the target by name, as those of a view do.

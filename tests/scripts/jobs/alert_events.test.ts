@@ -44,15 +44,25 @@ async function eventsFrom(from: Position, upTo?: StreamEnd, rows = STREAM) {
   const client = clientOver(rows)
   const signal = new AbortController().signal
   const found: [string, number, number][] = []
-  for await (const events of alertEvents({ client, query, edition: 'oss-1.6', from, upTo, signal }))
+  let place = from
+  for await (const { events, passed } of alertEvents({
+    client,
+    query,
+    edition: 'oss-1.6',
+    from,
+    upTo,
+    signal,
+  })) {
     for (const { after, values } of events) found.push([String(values[0]), after.sn, after.taken])
-  return found
+    place = passed
+  }
+  return Object.assign(found, { place })
 }
 
 describe('alertEvents', () => {
   it('finds its place among rows that were inserted together', async () => {
     const all = await eventsFrom({ sn: 0, taken: 0 })
-    expect(all).toEqual([
+    expect([...all]).toEqual([
       ['a', 4, 1],
       ['b', 4, 2],
       ['c', 4, 3],
@@ -60,7 +70,7 @@ describe('alertEvents', () => {
     ])
     // Behind each event there are exactly those that came after it.
     for (const [at, [, sn, taken]] of all.entries())
-      expect(await eventsFrom({ sn, taken })).toEqual(all.slice(at + 1))
+      expect([...(await eventsFrom({ sn, taken }))]).toEqual(all.slice(at + 1))
   })
 
   it('ends at the end, though no row of it passes the condition, and reads all rows of its number', async () => {
@@ -70,7 +80,13 @@ describe('alertEvents', () => {
       'b',
       'c',
     ])
-    expect(await eventsFrom({ sn: 7, taken: 0 }, { sn: 6, rows: 1 })).toEqual([])
+    expect([...(await eventsFrom({ sn: 7, taken: 0 }, { sn: 6, rows: 1 }))]).toEqual([])
+    // The place behind rows that are no events is known there, and among those of one number.
+    expect((await eventsFrom({ sn: 4, taken: 0 }, { sn: 6, rows: 1 })).place).toEqual({
+      sn: 6,
+      taken: 0,
+    })
+    expect((await eventsFrom({ sn: 4, taken: 1 }, { sn: 4, rows: 4 })).place).toEqual({ sn: 4, taken: 3 })
   })
 
   it('adds to the query what it needs, and leaves the rest', () => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exitCodeOf } from '../../../cli/exit.js'
 import { type CreateAlert, parseStatement, type Select } from '../../../dialect/index.js'
 import { alertPolicy } from '../../../dialect/jobs/index.js'
 import { ProtonClient, ProtonError } from '../../../driver/index.js'
@@ -140,7 +141,9 @@ describe('runTasks', () => {
 
   it('gives up a target that is away only with `once`, and keeps the run for later', async () => {
     const away = new ProtonClient({ url: 'http://127.0.0.1:9', retries: 0 })
-    await expect(runOnce({ name: 'away' }, away)).rejects.toMatchObject({ codeName: 'UNREACHABLE' })
+    const error: unknown = await runOnce({ name: 'away' }, away).catch((cause: unknown) => cause)
+    expect(error).toMatchObject({ codeName: 'UNREACHABLE' })
+    expect(exitCodeOf(error)).toBe(4)
     await away.close()
     const { last } = (await stateOf('away'))!
     expect(await runOnce({ name: 'away' })).toMatchObject([
@@ -174,6 +177,7 @@ function alertOf(name: string, clauses: string, query: string) {
       folder: join(folder, 'alerts'),
       letters: new LetterFolder(join(folder, 'letters')),
       once,
+      idleMs: 150,
       retries,
       signal,
       onEvent: (event) => news.push(event),
@@ -278,8 +282,9 @@ describe('runAlerts', () => {
   })
 
   it('follows the stream, lives through a target that is away, and reads one made anew from its beginning', async () => {
-    const a = alertOf('follow', '', 'SELECT k, n FROM events')
+    const a = alertOf('follow', '', "SELECT k, n FROM events WHERE k != 'no'")
     await a.listen(true)
+    const { position } = (await a.state())!
     const stop = new AbortController()
     const listening = a.listen(false, stop.signal)
     listening.catch(() => {})
@@ -287,6 +292,10 @@ describe('runAlerts', () => {
       until(async () => (keysOf(a.batches).flat().includes(key) ? true : undefined))
     await insert('first')
     await seen('first')
+    // In a silence it subscribes anew, and does not look again at what is no event.
+    await insert('no', 'no')
+    const passed = async () => ((await a.state())!.position.sn >= position.sn + 2 ? true : undefined)
+    await until(passed)
     await client.exec("KILL QUERY WHERE query LIKE '%__tpctl_sn%'")
     await insert('second')
     await seen('second')
