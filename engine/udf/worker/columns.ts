@@ -51,8 +51,8 @@ export function makeColumnsReader(types: ValueType[]): (input: Input, rows: numb
     if (input.end - input.offset < bytes) input.fill(bytes)
     new Uint8Array(values.buffer).set(input.buffer.subarray(input.offset, input.offset + bytes))
     input.offset += bytes
-    const column: number[] = []
-    for (let row = 0; row < rows; row++) column.push(values[row]!)
+    const column = new Array<number>(rows)
+    for (let row = 0; row < rows; row++) column[row] = values[row]!
     return [column]
   }
 }
