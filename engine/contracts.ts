@@ -263,6 +263,8 @@ export interface StreamStore {
       signal?: AbortSignal
     },
   ): Promise<AppendResult>
+  /** Appends that follow each other, at once where the number of rows of each is known. Each has a token. */
+  appendPieces(stream: StreamObject, pieces: { rows: RowSource; token: string }[]): Promise<AppendResult>
   /** Holds the stream's write lock while `body` runs: it gets the number that the next row will have. */
   withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T>
   delete(stream: StreamObject, whereSql: string): Promise<void>

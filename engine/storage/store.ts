@@ -178,6 +178,56 @@ class ChdbStreamStore implements OpenStreamStore {
     })
   }
 
+  async appendPieces(
+    stream: StreamObject,
+    pieces: { rows: RowSource; token: string }[],
+  ): Promise<AppendResult> {
+    return this.#locks.run(stream.id, async () => {
+      const before = this.lastSn(stream)
+      const counts = pieces.map(({ rows, token }) => countOf(rows, token))
+      if (pieces.length > 1 && counts.every((count) => count !== undefined)) {
+        await this.#atOnce(stream, pieces, counts)
+      } else for (const { rows, token } of pieces) await this.#append(stream, rows, { token })
+      const last = this.lastSn(stream)
+      return { rows: last - before, first: before + 1, last }
+    })
+  }
+
+  /** Each piece has its numbers before any is written. */
+  async #atOnce(
+    stream: StreamObject,
+    pieces: { rows: RowSource; token: string }[],
+    counts: number[],
+  ): Promise<void> {
+    const before = this.lastSn(stream)
+    if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
+    let last = before
+    const writes = pieces.map(({ rows, token }, i) => {
+      const source = asSelect(stream, rows)
+      const first = last + 1
+      last += counts[i]!
+      return this.#chdb.insertSelect({
+        table: historyTable(stream),
+        columns: [...source.columns, '_tp_sn'],
+        select: source.select(`toUInt64(${first} + rowNumberInAllBlocks())`),
+        rising: ROW_NUMBER,
+        token,
+        settings: { max_threads: 1, ...source.settings },
+      })
+    })
+    const failed = (await Promise.allSettled(writes)).find((write) => write.status === 'rejected')
+    // Rows that were removed meanwhile were not read: the counts were wrong.
+    if (failed || pieces.some(({ rows, token }, i) => countOf(rows, token) !== counts[i])) {
+      last = await this.#committed(stream, before)
+      if (last > before) {
+        await this.#publish(stream, before, last)
+        await this.#raiseFloor(stream)
+      }
+    } else await this.#publish(stream, before, last, counts)
+    if (failed) throw failed.reason
+    for (const { token } of pieces) this.#remember(stream, token)
+  }
+
   async withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T> {
     return this.#locks.run(stream.id, () => body(this.lastSn(stream) + 1))
   }
@@ -265,12 +315,12 @@ class ChdbStreamStore implements OpenStreamStore {
       ).map(([stream, floor]) => [Number(stream), Number(floor)]),
     )
     for (const stream of streams) {
-      const [row] = await this.#chdb.rows<[string]>(
-        `SELECT toString(max(_tp_sn)) FROM ${historyTable(stream)}`,
+      const [row] = await this.#chdb.rows<[string, string]>(
+        `SELECT toString(max(_tp_sn)), toString(count()) FROM ${historyTable(stream)}`,
       )
-      const floor = floors.get(stream.id) ?? 0
-      this.#last.set(stream.id, Math.max(Number(row?.[0] ?? 0), floor))
-      this.#removed.set(stream.id, floor)
+      const last = Math.max(Number(row?.[0] ?? 0), floors.get(stream.id) ?? 0)
+      this.#last.set(stream.id, last)
+      this.#removed.set(stream.id, Number(row?.[1]) === last ? 0 : last)
       if (isKeyed(stream)) await this.#repair(stream)
     }
   }
@@ -351,7 +401,7 @@ class ChdbStreamStore implements OpenStreamStore {
     return Math.max(before, Number(row?.[0] ?? 0))
   }
 
-  /** Before rows are removed: their numbers stay taken, and nobody counts on the rows any more. */
+  /** Before rows are removed, and where numbers were left out: they stay taken, and nobody counts on the rows any more. */
   async #raiseFloor(stream: StreamObject): Promise<void> {
     this.#removed.set(stream.id, this.lastSn(stream))
     await this.#chdb.run(`INSERT INTO ${FLOORS} VALUES (${stream.id}, ${this.lastSn(stream)})`)

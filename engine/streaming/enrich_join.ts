@@ -88,11 +88,12 @@ export class EnrichJoin implements Source {
     return bindings
   }
 
-  /** Every left row once. */
-  count(batch: Batch): number | undefined {
+  get oneForOne(): boolean {
     const { join, strictness = 'all' } = this.join
-    const one = strictness !== 'all' || this.#meetsOneAtMost
-    return join === 'left' && one ? this.left.source.count?.(batch) : undefined
+    const meetsOne = strictness !== 'all' || this.#meetsOneAtMost
+    return (
+      join === 'left' && meetsOne && !this.right.operators?.length && (this.left.source.oneForOne ?? false)
+    )
   }
 
   /** Only what is written with its alias is surely the left's. */

@@ -22,6 +22,8 @@ export interface Batch {
   now: number
   /** By the scan's number. A scan that is missing has nothing new. */
   ranges: Record<number, Range>
+  /** It is run as so many batches side by side. */
+  pieces?: number
 }
 
 /** What an operator gives for a batch: a parenthesised SELECT, valid until the next batch begins. */
@@ -61,8 +63,8 @@ export interface Operator {
   step(batch: Batch, wanted?: ReadonlySet<string>): Promise<Delta | undefined>
   /** A relation of one column, `ORIGIN`: the values that a column has in the batch's rows, perhaps among more. Cheap, or undefined. */
   origin?(batch: Batch, column: string): string | undefined
-  /** Asked after the batch's rows were read: how many they were; undefined where that is not known for sure without counting. */
-  count?(batch: Batch): number | undefined
+  /** Each row of the query's only scan gives one row, in the scan's order, and nothing is kept from row to row. */
+  readonly oneForOne?: boolean
   /** Its answers depend on how rows were cut into appends: what is late, and what is shown after each. */
   readonly byAppend?: boolean
   /** When it wants to be stepped though no rows arrive, in ms of the wall clock. */
@@ -87,7 +89,7 @@ export interface Source {
   /** `wanted`: as of an operator. */
   bind(batch: Batch, wanted?: ReadonlySet<string>): Promise<TableExpr[]>
   /** As of an operator. */
-  count?(batch: Batch): number | undefined
+  readonly oneForOne?: boolean
   /** As of an operator; `path` is the column as it is written where the source is the FROM. */
   origin?(batch: Batch, path: string[]): string | undefined
 }

@@ -59,9 +59,9 @@ export class Project implements Operator {
     return { ...delta, widened: [before!, after!] }
   }
 
-  count(batch: Batch): number | undefined {
+  get oneForOne(): boolean {
     const { where, prewhere, having } = this.select
-    return this.#keepsRows && !where && !prewhere && !having ? this.source.count?.(batch) : undefined
+    return this.#keepsRows && !where && !prewhere && !having && (this.source.oneForOne ?? false)
   }
 
   origin(batch: Batch, column: string): string | undefined {

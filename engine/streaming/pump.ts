@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type Clock, SYSTEM_CLOCK } from '../clock.js'
 import type { Batch, Delta, Operator, Range, SavedState } from './operator.js'
 import { walk } from './operator.js'
@@ -6,6 +7,10 @@ import type { Scan } from './scan.js'
 /** Rows of one scan that a batch takes at first, and at most: what a statement costs by itself is spread over many rows. */
 const FIRST_ROWS = 65_536
 const MAX_ROWS = 524_288
+/** Batches of so many rows are run in pieces, where that changes nothing. */
+const WORTH_PIECES = 32_768
+/** Statements of one batch at once. */
+const PIECES = Math.min(2, availableParallelism())
 /** A batch that took longer makes the next ones smaller, in ms. */
 const SLOW_MS = 2_000
 /** One as large as allowed that took less makes them larger; wide rows, of which fewer fit into memory, take their time. */
@@ -72,7 +77,7 @@ export class Pump {
       const now = this.#clock.now()
       const deadline = this.#deadline()
       if (Object.keys(ranges).length > 0 || (deadline !== undefined && deadline <= now)) {
-        return { seq: ++this.seq, now, ranges }
+        return { seq: ++this.seq, now, ranges, ...this.#pieces(ranges) }
       }
       if (seen !== this.#arrivals) continue
       if (deadline === undefined && this.scans.length > 0 && this.scans.every((scan) => scan.ended))
@@ -89,6 +94,19 @@ export class Pump {
 
   step(batch: Batch): Promise<Delta | undefined> {
     return this.root.step(batch)
+  }
+
+  /** Asked after the batch was read: how many rows it gave; undefined where that is not known for sure without counting. */
+  count(batch: Batch): number | undefined {
+    return this.root.oneForOne && this.scans.length === 1 ? this.scans[0]!.count(batch) : undefined
+  }
+
+  /** Many rows that have nothing to do with each other are worth a statement for each processor. */
+  #pieces(ranges: Record<number, Range>): { pieces: number } | undefined {
+    const [scan] = this.scans
+    const range = scan && ranges[scan.id]
+    if (!range || this.scans.length > 1 || !this.root.oneForOne || range.snapshot) return undefined
+    return range.to - range.from >= WORTH_PIECES ? { pieces: PIECES } : undefined
   }
 
   /** The batch is through: the scans move on. */
@@ -162,4 +180,16 @@ export function sleep(
     signal.addEventListener('abort', done, { once: true })
     register?.(done)
   })
+}
+
+/** The batches that a batch is run as. */
+export function piecesOf(batch: Batch): Batch[] {
+  const { pieces = 1, ...whole } = batch
+  const [[id, range] = []] = Object.entries(batch.ranges)
+  if (pieces === 1 || !range) return [whole]
+  const cut = (i: number) => range.from + Math.floor(((range.to - range.from) * i) / pieces)
+  return Array.from({ length: pieces }, (_, i) => ({
+    ...whole,
+    ranges: { [id!]: { ...range, from: cut(i), to: cut(i + 1) } },
+  }))
 }

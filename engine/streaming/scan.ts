@@ -53,6 +53,7 @@ const INBOX_SLACK = 100_000
 export class Scan implements Operator {
   readonly children: Operator[] = []
   readonly costly = false
+  readonly oneForOne = true
   readonly columns: OutputColumn[]
   readonly semantic: Semantic
   /** Last sequence number that went into a batch. */
@@ -195,7 +196,7 @@ export class Scan implements Operator {
     return range && !this.#lost ? this.#relation(range, wanted) : undefined
   }
 
-  /** Rows are numbered without gaps, unless some were removed or not all are shown. */
+  /** How many rows a batch had, asked after it was read: they are numbered without gaps, unless some were removed or not all are shown. */
   count(batch: Batch): number | undefined {
     const range = batch.ranges[this.id]
     if (!range) return 0

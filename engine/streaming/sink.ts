@@ -49,25 +49,34 @@ export class Sink {
     )
   }
 
-  /** Rows written; 0 when the same token was written before. `count`: of the delta, where the token is a new one. */
-  async write(delta: Delta, token: string, count?: () => number | undefined): Promise<number> {
-    const { widened } = delta
-    const all = this.#columns.length === delta.columns.length
-    const rows: RowSource = {
+  /**
+   * Rows written, without those of tokens that were written before. The deltas of a batch's pieces come together.
+   * `counts`: asks for the rows of each, where the tokens are new ones.
+   */
+  async write(deltas: Delta[], token: string, counts?: (() => number | undefined)[]): Promise<number> {
+    const { store, external } = this.pipe.deps
+    const { target } = this
+    const pieces = deltas.map((delta, i) => ({
+      rows: this.#rows(delta, counts?.[i]),
+      token: deltas.length === 1 ? token : `${token}:${i}`,
+    }))
+    if (target.kind === 'stream') return (await store.appendPieces(target, pieces)).rows
+    let rows = 0
+    for (const piece of pieces)
+      rows += (await external.write(target, piece.rows, { token: piece.token })).rows
+    return rows
+  }
+
+  #rows({ sql, columns, widened }: Delta, count: (() => number | undefined) | undefined): RowSource {
+    const all = this.#columns.length === columns.length
+    return {
       ...(widened && all ? { widened } : {}),
       kind: 'select',
-      select: unwrap(delta.sql),
+      select: unwrap(sql),
       picked: this.#columns.map(({ from }) => from),
       columns: this.#columns.map(({ to }) => to),
       ...(count ? { count } : {}),
     }
-    const { store, external } = this.pipe.deps
-    const { target } = this
-    const result =
-      target.kind === 'stream'
-        ? await store.append(target, rows, { token })
-        : await external.write(target, rows, { token })
-    return result.rows
   }
 }
 

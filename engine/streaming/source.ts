@@ -20,6 +20,10 @@ export class OperatorSource implements Source {
     return this.operator.costly
   }
 
+  get oneForOne(): boolean {
+    return this.operator.oneForOne ?? false
+  }
+
   sample(): TableExpr {
     return this.#table(this.operator.sample)
   }
@@ -31,10 +35,6 @@ export class OperatorSource implements Source {
 
   #table({ sql, columns }: Delta): TableExpr {
     return rawTable({ sql, columns, strings: textColumns(this.operator.columns) }, this.alias)
-  }
-
-  count(batch: Batch): number | undefined {
-    return this.operator.count?.(batch)
   }
 
   origin(batch: Batch, path: string[]): string | undefined {

@@ -4,9 +4,10 @@ import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contra
 import { EngineError } from '../errors.js'
 import { respell } from '../planner/index.js'
 import { build } from './build.js'
+import type { Delta } from './operator.js'
 import { Pipe, type StreamingDeps } from './pipe.js'
 import { Progress, rowsOf } from './progress.js'
-import { Pump, sleep } from './pump.js'
+import { Pump, piecesOf, sleep } from './pump.js'
 import type { BatchRecord, BatchRecords } from './records.js'
 import type { Scan } from './scan.js'
 import { Sink } from './sink.js'
@@ -285,12 +286,17 @@ export class ViewRunner {
     pipe.committed = 0
     await this.#progress.begin(record)
     pipe.fault('recorded')
-    const delta = await pump.step(batch)
+    const deltas: Delta[] = []
+    const counts: (() => number | undefined)[] = []
+    for (const piece of piecesOf(batch)) {
+      const delta = await pump.step(piece)
+      if (!delta) continue
+      deltas.push(delta)
+      counts.push(() => pump.count(piece))
+    }
     pipe.fault('stepped')
-    const count = first ? () => pump.root.count?.(batch) : undefined
-    const written = delta
-      ? await sink.write(delta, `${record.begunAs ?? this.id}:${batch.seq}:out`, count)
-      : 0
+    const token = `${record.begunAs ?? this.id}:${batch.seq}:out`
+    const written = deltas.length > 0 ? await sink.write(deltas, token, first ? counts : undefined) : 0
     pipe.fault('written')
     await pump.finish(batch, Date.now() - started)
     await pipe.endBatch()

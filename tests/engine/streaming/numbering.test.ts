@@ -44,3 +44,29 @@ it('rows of views are numbered from 1 without gaps, behind filters, array joins 
   expect(await numbered('twice')).toEqual([1, 10, 10, [5, 105, 4, 104, 3, 103, 2, 102, 1, 101]])
   expect(await numbered('joined')).toEqual([1, 3, 3, [5, 3, 2]])
 })
+
+it('a backlog is run in pieces, and its rows keep their order, also when it is run again', async () => {
+  const rows = 70_000
+  const source = await bench.stream('backlog', { v: 'int32' })
+  await bench.store.append(source, {
+    kind: 'select',
+    select: `SELECT toInt32(number) AS v FROM numbers(${rows})`,
+    columns: ['v'],
+  })
+  await bench.stream('copied', { v: 'int32' })
+  let faults = 0
+  bench.fault = (point) => {
+    if (point.endsWith('mv_copied:written') && faults++ === 0) throw new Error('stopped behind the write')
+  }
+  await bench.materialize(
+    "CREATE MATERIALIZED VIEW mv_copied INTO copied AS SELECT v FROM backlog SETTINGS seek_to = 'earliest'",
+  )
+  await bench.settled('mv_copied')
+  bench.fault = undefined
+  expect(faults).toBeGreaterThan(1)
+  const { sql } = bench.store.slice(bench.streamNamed('copied'), 0, Number.MAX_SAFE_INTEGER)
+  const [row] = await bench.chdb.rows(
+    `SELECT toUInt32(max(_tp_sn)), toUInt32(count()), toUInt32(countIf(_tp_sn = v + 1)) FROM ${sql}`,
+  )
+  expect(row).toEqual([rows, rows, rows])
+})
