@@ -94,7 +94,7 @@ export async function settled(target: NamedTarget): Promise<Target> {
 
 async function detect(target: NamedTarget): Promise<Edition> {
   const client = connect(target)
-  const suggestion = `Say what it is: \`edition\` of the target '${target.name}' in tpctl.config.ts.`
+  const suggestion = `Say what it is: \`edition\` of the target '${target.name}' in tpctl.config.ts, or --edition for commands that need no server.`
   let server: Server
   try {
     server = await askServer(client)

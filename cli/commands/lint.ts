@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { compile } from '../../bootstrap/compile.js'
+import { EDITIONS, type Edition } from '../../bootstrap/config.js'
 import { RULES } from '../../bootstrap/lint/rules/index.js'
 import { loadProject } from '../../bootstrap/project.js'
 import { action } from '../context.js'
@@ -7,6 +8,7 @@ import { EXIT } from '../exit.js'
 import { findingCounts, findingLines, findingsOf } from '../lint_view.js'
 
 interface LintOptions {
+  edition?: Edition
   strict?: boolean
   disk?: number
   rules?: boolean
@@ -18,6 +20,7 @@ export function registerLint(program: Command): void {
     .description('look for what compiles and is a mistake all the same; needs no engine')
     .option('--strict', 'exit code 1 for warnings, too')
     .option('--disk <size>', 'size of the disk of the target: 500GB, 2TB', parseSize)
+    .addOption(new Option('--edition <edition>', "default: the target's").choices([...EDITIONS]))
     .option('--rules', 'list the rules instead')
     .action(
       action<LintOptions, []>(async (context, options) => {
@@ -32,7 +35,11 @@ export function registerLint(program: Command): void {
           })
           return
         }
-        const project = await loadProject(context.projectDir, { target: context.target })
+        const project = await loadProject(context.projectDir, {
+          target: context.target,
+          // Nothing is sent, so nobody has to know how brokers are logged in to.
+          overrides: { edition: options.edition, kafka: null },
+        })
         // What does not compile has its own error, with its place.
         compile(project)
         const findings = await findingsOf(context, project, options.disk)

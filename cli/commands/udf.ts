@@ -23,7 +23,11 @@ function registerList(udf: Command): void {
     .description('name, kind and types of each function')
     .action(
       action<object, []>(async (context) => {
-        const { definitions } = await loadProject(context.projectDir, { target: context.target })
+        // They are the same on every edition.
+        const { definitions } = await loadProject(context.projectDir, {
+          target: context.target,
+          overrides: { edition: 'embedded' },
+        })
         const rows = definitions.map(({ name, kind, args, returns }) => ({
           name,
           kind,

@@ -3,7 +3,7 @@ import { type Guides, UNREACHABLE, WRONG_USAGE } from './guide.js'
 export const CHECK_GUIDES: Guides = {
   lint: {
     behaviour:
-      'Compiles the project for its target and looks for what compiles and is a mistake all the same; each finding has its place, the reason and what to write instead. docs/lint.md has every rule with examples. A comment with a reason switches a rule off: -- tpctl-lint disable=CODE reason',
+      'Compiles the project for its target, or for the --edition given, and looks for what compiles and is a mistake all the same; each finding has its place, the reason and what to write instead. docs/lint.md has every rule with examples. A comment with a reason switches a rule off: -- tpctl-lint disable=CODE reason',
     sideEffects: 'Nothing; needs no engine.',
     recovery: 'Correct what is found, or say why it is right.',
     exitCodes: {
