@@ -1,5 +1,6 @@
 import type { Expr, Select } from '../../dialect/ast.js'
 import { columnName, isAggregateFunction } from '../../dialect/index.js'
+import { EngineError } from '../errors.js'
 import { isAggregation, type TranslateEnv } from '../planner/index.js'
 import { fingerprint, rewriteExpr, visitExpr } from '../planner/walk.js'
 import { column, selectFrom } from './syntax.js'
@@ -8,7 +9,8 @@ const LAGS = /^(?:lags?|neighbor)$/i
 
 /**
  * `SELECT k, sum(v) AS s, lag(s) … GROUP BY k HAVING s > lag(s)`: what an aggregation emits, looked back over, then
- * filtered: three SELECTs, one in the other. Undefined where an aggregation has no function of earlier rows.
+ * filtered: three SELECTs, one in the other. Undefined where an aggregation has no function of earlier rows. Throws 48
+ * where both are of a partition.
  */
 export function lagOverGroups(select: Select, env: TranslateEnv): Select | undefined {
   if (!select.from || !isAggregation(select, env)) return undefined
@@ -17,6 +19,12 @@ export function lagOverGroups(select: Select, env: TranslateEnv): Select | undef
   const looksBack = (expr: Expr | undefined) => expr !== undefined && finds(expr, isLag, aliases)
   if (!select.columns.some(looksBack) && !looksBack(select.having)) return undefined
 
+  if (select.partitionBy) {
+    throw new EngineError(
+      'NOT_IMPLEMENTED',
+      'Window over aggregation is not compatible with window over non-aggregation in the same query',
+    )
+  }
   const { having, columns, orderBy, ...grouping } = select
   const inner: Expr[] = []
   const names = new Map<string, string>()
@@ -30,7 +38,7 @@ export function lagOverGroups(select: Select, env: TranslateEnv): Select | undef
   const keys = (select.groupBy ?? []).map((key) =>
     key.kind === 'column' && key.path.length === 1 ? (aliases.get(key.path[0]!) ?? key) : key,
   )
-  for (const key of [...keys, ...(select.partitionBy ?? [])]) named(key)
+  for (const key of keys) named(key)
   const isAggregate = (name: string) =>
     isAggregateFunction(name.toLowerCase()) ||
     name.toLowerCase() === 'emit_version' ||
@@ -54,7 +62,6 @@ export function lagOverGroups(select: Select, env: TranslateEnv): Select | undef
   const groups: Select = { ...grouping, groupBy: keys.length > 0 ? keys : undefined, columns: inner, orderBy }
   const lagged: Select = selectFrom({ kind: 'subquery_table', query: groups }, outputs, {
     with: select.with.filter((item) => item.kind === 'expr'),
-    ...(select.partitionBy ? { partitionBy: select.partitionBy.map(named) } : {}),
   })
   if (!having) return lagged
   // What is dropped before is not looked back to; the condition cannot see the outputs by name then.

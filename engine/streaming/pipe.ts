@@ -37,6 +37,8 @@ export interface StreamingDeps {
   clock?: (database: string) => Clock
   /** Told of each row that a `best_effort` view skips. */
   deadLetter?(letter: DeadLetter): Promise<void>
+  /** From so many rows in force on the groups of a changelog are kept, and not computed anew each time. For tests. */
+  manyRows?: number
   /** Tests throw here to simulate a crash: the point's name is `<view>:<step>`. */
   fault?(point: string): void
 }

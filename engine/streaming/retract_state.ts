@@ -8,6 +8,7 @@ import { type GroupState, keysOf } from './aggregate_state.js'
 import type { ChangelogAggregation } from './changelog_functions.js'
 import type { JoinInput } from './enrich_join.js'
 import { identity } from './identity.js'
+import { KeptAnswers } from './kept_answers.js'
 import { LiveRows } from './live_rows.js'
 import { namesInExpressions } from './names_in.js'
 import { type Batch, DELTA, type Delta } from './operator.js'
@@ -27,6 +28,8 @@ const ROWS = '_rows'
 export class RetractState implements GroupState {
   readonly columns: OutputColumn[] = []
   version = 0
+  /** The batch that runs. */
+  #seq = 0
 
   private constructor(
     readonly pipe: Pipe,
@@ -41,6 +44,8 @@ export class RetractState implements GroupState {
     readonly stateTypes: string[],
     /** Of functions that get every change: their states, in a table of their own. */
     readonly own: { states: readonly string[]; table: string } | undefined,
+    /** What all groups are, where they are shown though few of them changed. */
+    readonly kept: KeptAnswers | undefined,
     readonly isTraced: boolean,
     readonly countsEmissions: boolean,
   ) {}
@@ -80,6 +85,13 @@ export class RetractState implements GroupState {
         `(${[...keyTypes.map((k) => `${id(k.name)} ${k.type}`), ...ownTypes, '_seq SimpleAggregateFunction(max, UInt64)'].join(', ')}) ` +
           `ENGINE = AggregatingMergeTree ORDER BY ${order} SETTINGS non_replicated_deduplication_window = 1000, allow_nullable_key = 1`,
       ))
+    const states = split.states
+      .map((name, i) => ({ name, type: stateTypes[i]! }))
+      .filter(({ name }) => !ownStates.includes(name))
+    const kept =
+      keys.length === 0
+        ? undefined
+        : await KeptAnswers.create(pipe, number, keyTypes, [...states, { name: ROWS, type: 'UInt64' }])
     const counts = functionsOf({ ...select, from: undefined }).has('emit_version')
     const state = new RetractState(
       pipe,
@@ -91,10 +103,11 @@ export class RetractState implements GroupState {
       keyTypes.map(({ type }) => type),
       stateTypes,
       ownTable ? { states: ownStates, table: ownTable } : undefined,
+      kept,
       isTraced,
       counts,
     )
-    const { columns } = await pipe.describe(await state.#final('0'))
+    const { columns } = await pipe.describe(state.#final('0', await state.#computed('0')))
     state.columns.push(...columns)
     return state
   }
@@ -104,6 +117,7 @@ export class RetractState implements GroupState {
   }
 
   async add(batch: Batch, bindings: TableExpr[]): Promise<boolean> {
+    this.#seq = batch.seq
     const { where, prewhere, columns } = this.split.partial
     const keys = columns.slice(0, this.keys.length)
     const filter = where && prewhere ? both(where, prewhere) : (where ?? prewhere)
@@ -166,14 +180,19 @@ export class RetractState implements GroupState {
       const [row] = await this.pipe.deps.chdb.rows(`SELECT 1 FROM ${this.groups} WHERE ${condition} LIMIT 1`)
       if (!row) return undefined
     }
-    const delta = await this.answer(condition)
+    const all = condition === '1' && (await this.kept?.pays(this.live.rows)) === true
+    const delta = await this.#answered(condition, all ? await this.#known() : await this.#computed(condition))
     this.version++
     return delta
   }
 
   async answer(condition: string): Promise<Delta> {
+    return this.#answered(condition, await this.#computed(condition))
+  }
+
+  async #answered(condition: string, parts: string[]): Promise<Delta> {
     this.pipe.emitVersion = this.version
-    const { sql } = await this.pipe.translate(await this.#final(condition))
+    const { sql } = await this.pipe.translate(this.#final(condition, parts))
     return { sql: `(${sql})`, columns: this.columns.map(({ name }) => name) }
   }
 
@@ -181,37 +200,55 @@ export class RetractState implements GroupState {
     return this.live.settle(batch)
   }
 
-  /** The answer over the partials of the groups' rows, and a partial over nothing for each group. */
-  async #final(condition: string): Promise<Select> {
-    const { keys, own } = this
-    const { states } = this.split
-    const list = keys.map(id)
-    const isOwn = (name: string) => own?.states.includes(name) === true
-    const forgetting = states.filter((name) => !isOwn(name))
+  /** Keys, states and numbers of rows of groups: a partial over nothing for each group, and those of their rows. */
+  async #computed(condition: string): Promise<string[]> {
+    const list = this.keys.map(id)
     const from = this.rows.table(this.live.current(condition).sql)
     const columns: Expr[] = [
-      ...keys.map((key): Expr => ({ kind: 'alias', expr: raw(id(key)), name: key })),
-      ...this.#statesIn(forgetting),
+      ...this.keys.map((key): Expr => ({ kind: 'alias', expr: raw(id(key)), name: key })),
+      ...this.#statesIn(this.#forgetting),
       { kind: 'alias', expr: raw('count()'), name: ROWS },
     ]
     const filled = await this.pipe.translate(
       selectFrom(from, columns, { groupBy: list.map(raw), having: ANY_ROW }),
     )
-    const empty = (name: string) =>
-      `defaultValueOfTypeName(${quoteString(this.stateTypes[states.indexOf(name)]!)}) AS ${id(name)}`
+    const empty = [...list, ...this.#forgetting.map((name) => this.#empty(name)), `toUInt64(0) AS ${ROWS}`]
+    const known = `SELECT ${empty.join(', ')} FROM ${this.groups} WHERE ${condition}`
+    return [known + (list.length === 0 ? ' LIMIT 1' : ''), filled.sql]
+  }
+
+  /** The same of all groups, those that did not change as they are written down. */
+  async #known(): Promise<string[]> {
+    const fresh = (since: number) => this.#computed(this.touchedSince(since))
+    const rows = await this.kept!.upTo(this.#seq, fresh)
+    const list = [...this.keys, ...this.#forgetting, ROWS].map(id)
+    return [`SELECT ${list.join(', ')} FROM ${rows}`]
+  }
+
+  /** States of the functions that follow what is in force. */
+  get #forgetting(): string[] {
+    return this.split.states.filter((name) => !this.own?.states.includes(name))
+  }
+
+  #empty(state: string): string {
+    const type = this.stateTypes[this.split.states.indexOf(state)]!
+    return `defaultValueOfTypeName(${quoteString(type)}) AS ${id(state)}`
+  }
+
+  /** The answer over such parts, and what the functions that get every change have. */
+  #final(condition: string, parts: string[]): Select {
+    const { keys, own } = this
+    const { states } = this.split
     const rowsOf = (has: (name: string) => boolean, rows: string) =>
-      [...list, ...states.map((name) => (has(name) ? id(name) : empty(name))), rows].join(', ')
-    const none = `toUInt64(0) AS ${ROWS}`
-    const parts = [
-      `SELECT ${rowsOf((name) => !isOwn(name), ROWS)} FROM (${filled.sql})`,
-      `SELECT ${rowsOf(() => false, none)} FROM ${this.groups} WHERE ${condition}${list.length === 0 ? ' LIMIT 1' : ''}`,
-    ]
+      [...keys.map(id), ...states.map((name) => (has(name) ? id(name) : this.#empty(name))), rows].join(', ')
+    const isOwn = (name: string) => own?.states.includes(name) === true
+    const all = parts.map((part) => `SELECT ${rowsOf((name) => !isOwn(name), ROWS)} FROM (${part})`)
     if (own) {
       // Without a limit the store takes an order below a GROUP BY for needless.
       const inOrder = `(SELECT * FROM ${own.table} WHERE ${condition} ORDER BY _seq LIMIT ${Number.MAX_SAFE_INTEGER})`
-      parts.push(`SELECT ${rowsOf(isOwn, none)} FROM ${inOrder}`)
+      all.push(`SELECT ${rowsOf(isOwn, `toUInt64(0) AS ${ROWS}`)} FROM ${inOrder}`)
     }
-    const relation = { sql: `(${parts.join(' UNION ALL ')})`, columns: [...keys, ...states] }
+    const relation = { sql: `(${all.join(' UNION ALL ')})`, columns: [...keys, ...states] }
     const final = this.split.final(relation)
     // Without a key there is one row even over nothing: only a group that there is answers.
     const having = keys.length === 0 ? { having: both(ANY_ROW, final.having) } : {}

@@ -61,4 +61,15 @@ describe('lag over what an aggregation emits', () => {
     ])
     await tail.stop()
   })
+
+  it('is refused for groups of a partition', async () => {
+    await readings('lg4')
+    for (const sql of [
+      'SELECT k, max(v), lag(v), emit_version() FROM lg4 PARTITION BY k',
+      'SELECT k, sum(v) OVER (PARTITION BY k) AS s, lag(s) FROM lg4',
+      'SELECT k, max(v), row_number() FROM lg4 PARTITION BY k',
+    ]) {
+      await expect(bench.query(sql)).rejects.toMatchObject({ code: 48 })
+    }
+  })
 })
