@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000
 /** After the exchange of names: everything that stood still goes on, and the old versions stop. May be repeated. */
 export async function finish(site: Site, note: RebuildNote, readers: Reader[]): Promise<void> {
   await drain(site, note)
-  for (const writer of await existing(site, note.writers)) await resume(site, writer)
+  for (const view of await existing(site, standing(note))) await resume(site, view)
   await startReaders(site, note, readers, 'next')
   // Rows that were on their way into the old stream when the names were exchanged.
   await drain(site, note)
@@ -34,9 +34,14 @@ export async function sweep(site: Site, note: RebuildNote): Promise<void> {
 /** Before the exchange of names: drops the new versions; what stood still goes on with the old ones. May be repeated. */
 export async function abandon(site: Site, note: RebuildNote): Promise<void> {
   await startReaders(site, note, [], 'old')
-  for (const writer of await existing(site, note.writers)) await resume(site, writer)
+  for (const view of await existing(site, standing(note))) await resume(site, view)
   await dropAll(site, note.members, nextName)
   await site.ledger.note({ ...note, phase: 'abandoned' }, site.deployment)
+}
+
+/** Notes of earlier versions of tpctl name the writers only. */
+function standing(note: RebuildNote & { writers?: string[] }): string[] {
+  return note.standing ?? note.writers ?? []
 }
 
 async function drain(site: Site, note: RebuildNote): Promise<void> {
@@ -73,26 +78,22 @@ async function startReaders(
   const there = await listRelations(site.client, site.options.signal)
   for (const stopped of note.readers) {
     const reader = readers.find(({ object }) => object.name === stopped.view)
-    if (there.has(stopped.view)) {
-      if (which === 'old') await resume(site, stopped.view)
-      continue
-    }
+    const isThere = there.has(stopped.view)
+    if (isThere && which === 'old') await resume(site, stopped.view)
     if (reader) {
       const { object, sources } = reader
-      await run(site, startingAt(site, object, stopped[which], sources))
+      if (!isThere) await run(site, startingAt(site, object, stopped[which], sources))
       await recordShown(site, { ...entryOf(site, object), ...definitionOf(object), action: 'create' })
-    } else await startAsItWas(site, stopped.view, stopped[which])
+    } else await startAsItWas(site, stopped.view, stopped[which], isThere)
   }
 }
 
-async function startAsItWas(site: Site, view: string, positions: Positions): Promise<void> {
+async function startAsItWas(site: Site, view: string, positions: Positions, isThere: boolean): Promise<void> {
   const entry = site.ledger.content.ledger.get(view)
   const statement = entry && parsedEntry(entry)?.statement
   if (!entry || statement?.kind !== 'create_materialized_view') return
-  await run(
-    site,
-    statementText({ ...statement, query: seekOn(site.edition, statement.query, positions) }, site.edition),
-  )
+  const query = seekOn(site.edition, statement.query, positions)
+  if (!isThere) await run(site, statementText({ ...statement, query }, site.edition))
   await recordShown(site, { ...entry, deployment: site.deployment, action: 'create' })
 }
 

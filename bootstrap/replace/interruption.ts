@@ -2,16 +2,18 @@ import { quoteName } from '../../dialect/index.js'
 import type { Deployment, LedgerEntry, Live, ObjectKey, Operation } from '../model.js'
 import type { Verdict } from '../plan/verdict.js'
 import type { CarriedOver } from './carry_over.js'
-import { isAbout, isOpen, isSwitched } from './note.js'
+import { isAbout, isOpen, isSwitched, type RebuildNote } from './note.js'
 import type { CleanupTask, Reader } from './task.js'
 
 /**
- * The target as it is once a rebuild that had exchanged its names is finished: its new definitions are what was
- * applied. Otherwise the target as it is.
+ * The target as it is once a rebuild that was interrupted has been dealt with: views that were dropped for the switch are
+ * there again, and where the names had been exchanged, the new definitions are what was applied.
  */
-export function afterSwitch(live: Live): Live {
-  const { rebuild } = live
-  if (!rebuild || !isSwitched(rebuild, live.relations)) return live
+export function afterSwitch(given: Live): Live {
+  const { rebuild } = given
+  if (!rebuild || !isOpen(rebuild)) return given
+  const live = withReaders(given, rebuild)
+  if (!isSwitched(rebuild, live.relations)) return live
   const ledger = new Map(live.ledger)
   for (const { key, name, kind, hash, sql, secretsHash } of rebuild.members) {
     const there = live.objects.get(key)
@@ -31,6 +33,21 @@ export function afterSwitch(live: Live): Live {
     ledger.set(key, entry)
   }
   return { ...live, ledger }
+}
+
+/** Those that are there may have been made without having been written down yet. */
+function withReaders(live: Live, { readers }: RebuildNote): Live {
+  const objects = new Map(live.objects)
+  const ledger = new Map(live.ledger)
+  for (const { view } of readers) {
+    const entry = ledger.get(view)
+    const there = objects.get(view)
+    if (!entry) continue
+    const { key, name, kind, shown, shownHash } = entry
+    if (there) ledger.set(key, { ...entry, shown: '', shownHash: there.shownHash })
+    else objects.set(key, { key, name, kind, shown, shownHash })
+  }
+  return { ...live, objects, ledger }
 }
 
 export interface Cleanup {
@@ -60,9 +77,10 @@ export function cleanup(
     )
   const task = (kind: CleanupTask['task']): CleanupTask => ({ task: kind, note, readers })
   const names = note.members.map(({ name }) => name).join(', ')
+  const inTheWay = (next !== undefined && !next.back) || note.reads.some((name) => dropped.has(name))
   if (isSwitched(note, live.relations))
     return {
-      first: [task('finish')],
+      first: [task('finish'), ...(inTheWay ? [task('sweep')] : [])],
       notices: [
         `An apply stopped right after new versions of ${names} took over: what is left of it is done first.`,
       ],
@@ -83,7 +101,6 @@ export function cleanup(
           ],
         }
   }
-  const inTheWay = (next !== undefined && !next.back) || note.reads.some((name) => dropped.has(name))
   if (note.phase === 'kept' && (inTheWay || note.keptUntil <= now))
     return { first: [task('sweep')], notices: [] }
   return { first: [], notices: [] }

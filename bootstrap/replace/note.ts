@@ -31,8 +31,10 @@ export interface RebuildNote {
   phase: 'building' | 'switching' | 'kept' | 'done' | 'abandoned'
   /** In the order in which they are made. */
   members: NotedMember[]
-  /** Views that write to copied streams and stand still during the switch. */
-  writers: string[]
+  /** Views that may stand still for the switch: they write to copied streams or read them. */
+  standing: string[]
+  /** The new versions are those that were kept. */
+  back: boolean
   /** Of each copied stream, how many of its rows were copied. */
   copied: Record<string, number>
   /** Views that read a copied stream row by row and were dropped: where they go on in the old one and in the new one. */

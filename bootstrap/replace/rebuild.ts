@@ -71,7 +71,7 @@ class Rebuild {
   async #checkNames(): Promise<void> {
     const there = await this.#relations()
     const names = this.task.members.flatMap(({ object: { name } }) =>
-      this.task.back ? [nextName(name)] : [nextName(name), wasName(name)],
+      this.#note.back ? [nextName(name)] : [nextName(name), wasName(name)],
     )
     const taken = names.find((name) => there.has(name))
     if (taken !== undefined)
@@ -87,7 +87,7 @@ class Rebuild {
 
   async #make(): Promise<void> {
     const there = await this.#relations()
-    if (this.task.back) return this.#bringBack(there)
+    if (this.#note.back) return this.#bringBack(there)
     for (const { object, sql } of this.task.members) {
       this.site.options.signal?.throwIfAborted()
       if (!there.has(nextName(object.name))) await run(this.site, sql)
@@ -140,7 +140,7 @@ class Rebuild {
   async #switch(): Promise<void> {
     const { site } = this
     for (const reader of this.task.readers) await this.#stopReader(reader)
-    for (const writer of this.#note.writers) await pause(site, writer)
+    for (const writer of this.task.writers) await pause(site, writer)
     for (const member of this.#copied()) await this.#copy(member)
     const there = await this.#relations()
     const names = this.#note.members.map(({ name }) => name)
@@ -199,7 +199,8 @@ function freshNote(task: RebuildTask): RebuildNote {
       const { key, name, kind } = object
       return { key, name, kind, hash: sqlHash, before, sql, secretsHash, copied }
     }),
-    writers: task.writers,
+    back: task.back,
+    standing: [...task.writers, ...task.readers.map(({ object }) => object.name)],
     reads: task.reads,
     copied: {},
     readers: [],
