@@ -166,8 +166,9 @@ class Rebuild {
       const next: Positions = { ...old }
       for (const name of copied) {
         const member = this.task.members.find((one) => one.object.name === name)!
-        await this.#copyUpTo(member, Number(old[name]))
-        next[name] = String(await rowsEver(site, nextName(name)))
+        await this.#copyUpTo(member, Number.parseInt(old[name]!, 10))
+        // Of all shards together, however many they are.
+        next[name] = `${await rowsEver(site, nextName(name))} rows`
       }
       await this.#save({ readers: [...this.#note.readers, { view, old, next }] })
     }

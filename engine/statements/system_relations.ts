@@ -323,7 +323,8 @@ function stateLog(context: QueryContext, deps: StatementDeps): Relation {
       row('status', 'materialized_view', 0, STATES[status.state]),
       row('last_error_message', 'materialized_view', 0, status.lastError ?? ''),
       ...status.sources.flatMap(({ name, seek, processed, available }) => {
-        const next = (seek ?? String(processed)).split(',')
+        // Rows of all shards together say nothing of one of them.
+        const next = seek?.endsWith(' rows') ? [] : (seek ?? String(processed)).split(',')
         const dimension = (shard: number) => (next.length > 1 ? `${name}-${shard}` : name)
         return [
           ...next.flatMap((position, shard) =>

@@ -142,7 +142,9 @@ export class Scan implements Operator {
   /** The `seek_to` with which another query goes on behind the last batch; undefined within a snapshot. */
   async seekTo(): Promise<string | undefined> {
     if (this.options.inbox) return this.options.inbox.seekTo(this.position)
-    return this.position < this.#snapshotUntil ? undefined : String(this.position)
+    if (this.position < this.#snapshotUntil) return undefined
+    // A plain number would hold for each shard.
+    return this.stream.shards > 1 ? `${this.position} rows` : String(this.position)
   }
 
   /**

@@ -121,12 +121,17 @@ async function firstMatching(pipe: Pipe, stream: StreamObject, conditions: Expr[
   return { kind: 'after', sn: Number(row![0]) === 0 ? last : Number(row![1]) - 1 }
 }
 
+/** Where another view stopped: behind so many rows of all shards, in the order in which they came. */
+const ROWS_OF_ALL = /^(\d+) rows$/
+
 /** `seek_to`: one position for the stream, or one for each of its shards. */
 async function seekStart(
   pipe: Pipe,
   stream: StreamObject,
   seek: string,
 ): Promise<{ start: Start; filter?: string }> {
+  const [, rows] = ROWS_OF_ALL.exec(seek) ?? []
+  if (rows) return { start: { kind: 'after', sn: Math.min(Number(rows), pipe.deps.store.lastSn(stream)) } }
   const points = seek.split(',').map((point) => point.trim())
   const times = points.filter((point) => !/^(?:earliest|latest|\d+)$/.test(point))
   if (times.length > 0 && times.length < points.length) {
