@@ -65,7 +65,12 @@ export const DATA_GUIDES: Guides = {
     sideEffects: 'New messages or rows; dead letters fewer by what got through.',
     recovery:
       'What is refused again stays a dead letter. Stopped half-way, run it again: what is through is gone from the list.',
-    exitCodes: { 0: 'all got through', 1: 'some were refused again', 2: WRONG_USAGE, 4: UNREACHABLE },
+    exitCodes: {
+      0: 'tried: what was refused again is told, and kept',
+      1: 'the target or the broker refused the whole',
+      2: WRONG_USAGE,
+      4: UNREACHABLE,
+    },
   },
   'dlq drop': {
     behaviour: 'Takes the chosen dead letters away.',

@@ -1,12 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Context } from '../../cli/context.js'
 import { withLetters } from '../../cli/dlq/box.js'
 import { exitCodeOf } from '../../cli/exit.js'
 import { createOutput } from '../../cli/output.js'
 import { lockRunner, outsideFolders } from '../../cli/outside/folders.js'
+import { alertMetrics, taskMetrics } from '../../cli/outside/metrics.js'
 import { type RunnerBench, type RunnerOptions, withRunner } from '../../cli/outside/runner.js'
 import { type AlertLetter, LetterFolder } from '../../scripts/index.js'
 
@@ -63,6 +65,16 @@ describe('a runner', () => {
     lock.release()
     expect((await benchOf()).code).toBe(0)
   })
+})
+
+it('every metric of the runners is in docs/outside.md', async () => {
+  const registry = new Registry()
+  taskMetrics(registry)
+  alertMetrics(registry)
+  const page = readFileSync(new URL('../../docs/outside.md', import.meta.url), 'utf8')
+  const names = (await registry.getMetricsAsJSON()).map(({ name }) => name)
+  expect(names).toHaveLength(9)
+  for (const name of names) expect(page).toContain(name)
 })
 
 describe('dead letters for Proton 1.6', () => {
