@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { feedMetrics, feedRecorder } from '../../cli/feed_metrics.js'
+import { alertMetrics, taskMetrics } from '../../cli/outside/metrics.js'
 import { createMetrics } from '../../udfs/runtime/gateway/metrics.js'
 import { ROOT } from '../e2e/support.js'
 import { TestEngine } from '../engine/server/harness.js'
@@ -30,9 +32,17 @@ beforeAll(async () => {
   gateway.cache.inc({ function: 'f', result: 'hit' })
   gateway.upstream.inc({ function: 'f', provider: 'p', outcome: 'ok' })
   gateway.upstreamSeconds.observe({ function: 'f', provider: 'p' }, 0.1)
+  const runners = new Registry()
+  const task = taskMetrics(runners)
+  const run = { task: 't', scheduledAt: '', outcome: 'ok' as const, rows: 1, tookMs: 5, attempts: 1 }
+  task({ event: 'run', ...run })
+  const alert = alertMetrics(runners)
+  alert({ event: 'delivered', alert: 'a', events: 2, attempts: 1 })
+  alert({ event: 'retry', alert: 'a', error: '', inMs: 1 })
   const exposed = [
     await (await fetch(engine.engine.metricsUrl)).text(),
     await recorder.registry.metrics(),
+    await runners.metrics(),
     await gateway.registry.metrics(),
   ].join('\n')
   known = new Map()
