@@ -14,8 +14,8 @@ const FILE = fileURLToPath(new URL('../../../../shared/proton/real-1.6.1/transcr
 const present = existsSync(FILE)
 if (!present) console.log(`transcripts skipped: ${FILE} is not there`)
 
-/** How many of a hundred recorded requests each edition has to answer alike. */
-const BAR: Record<EngineEdition, number> = { embedded: 82, 'oss-1.6': 91 }
+/** How many of the 151 each edition has to answer alike: nine of ten where it stands in for that server. */
+const BAR: Record<EngineEdition, number> = { embedded: 124, 'oss-1.6': 137 }
 
 describe.skipIf(!present).each(ENGINE_EDITIONS)(
   'recorded requests, sent to an engine of edition %s',
@@ -46,10 +46,9 @@ describe.skipIf(!present).each(ENGINE_EDITIONS)(
       )
     })
 
-    it(`agree in ${BAR[edition]} of a hundred`, () => {
-      const agreeing = compared.filter((one) => one.agrees).length
-      expect(compared.length).toBeGreaterThan(100)
-      expect(agreeing / compared.length).toBeGreaterThanOrEqual(BAR[edition] / 100)
+    it(`agree in ${BAR[edition]} cases at least`, () => {
+      expect(compared.length).toBe(151)
+      expect(compared.filter((one) => one.agrees).length).toBeGreaterThanOrEqual(BAR[edition])
     })
 
     it('every reason explains a disagreement', () => {

@@ -133,9 +133,11 @@ async function ask(t: Transcript, engine: Replayed, onBegin?: () => void): Promi
   const until = untilWhen(t)
   const giveUp = new AbortController()
   let timer = setTimeout(() => giveUp.abort(), DEADLINE_MS)
+  /** How long the answer is has been told: it ends. */
+  let ends = until === 'end'
   const waitForMore = () => {
     const complete = outcome.text.length >= (t.response ?? '').length
-    if (until === 'end' || (until === 'recorded' && !complete)) return
+    if (ends || (until === 'recorded' && !complete)) return
     clearTimeout(timer)
     timer = setTimeout(() => giveUp.abort(), SILENCE_MS)
   }
@@ -150,6 +152,7 @@ async function ask(t: Transcript, engine: Replayed, onBegin?: () => void): Promi
     outcome.code = response.headers.get('x-timeplus-exception-code') ?? undefined
     outcome.contentType = response.headers.get('content-type') ?? undefined
     outcome.format = response.headers.get('x-timeplus-format') ?? undefined
+    ends ||= response.headers.has('content-length')
     onBegin?.()
     waitForMore()
     const decoder = new TextDecoder()
