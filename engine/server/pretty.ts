@@ -2,7 +2,7 @@
  * The Pretty formats, drawn as 1.6.1 draws them: numbers and times stand right, a tab reaches to the next stop of
  * eight, and behind the last row that is shown stands how many there are. The store draws them otherwise.
  */
-import stringWidth from 'string-width'
+import { eastAsianWidth } from 'get-east-asian-width'
 import type { OutputColumn } from '../contracts.js'
 import type { OutputFormat } from './formats.js'
 
@@ -38,23 +38,38 @@ export function prettyStyle(format: OutputFormat, settings: Record<string, strin
   }
 }
 
-/** The rows of a result, or of an emission, as one table. `chunks`: rows as JSON lists of texts, a line each. */
-export async function prettyTable(
+/** Text of rows that one table holds at most; behind it another table begins. */
+const TABLE_CHARACTERS = 1 << 20
+
+/** The rows of a result, or of an emission, as tables. `chunks`: rows as JSON lists of texts, a line each. */
+export async function* prettyTables(
   chunks: AsyncIterable<Uint8Array>,
   columns: OutputColumn[],
   style: PrettyStyle,
-): Promise<{ text: string; rows: number }> {
-  const rows: string[][] = []
+): AsyncIterable<{ text: string; rows: number }> {
+  let rows: string[][] = []
+  let characters = 0
+  let before = 0
+  const full = () => before + rows.length >= style.maxRows
+  const table = () => ({ text: new Table(columns, rows, style).text(), rows: rows.length })
   for await (const chunk of chunks) {
     const lines = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('utf8').split('\n')
     for (const line of lines) {
-      if (line !== '' && rows.length < style.maxRows) rows.push(JSON.parse(line) as string[])
+      if (line === '' || full()) continue
+      if (characters > TABLE_CHARACTERS) {
+        yield table()
+        before += rows.length
+        rows = []
+        characters = 0
+      }
+      rows.push(JSON.parse(line) as string[])
+      characters += line.length
     }
-    if (rows.length >= style.maxRows) break
+    if (full()) break
   }
-  if (rows.length === 0) return { text: '', rows: 0 }
-  const ending = rows.length < style.maxRows ? '' : `${ENDINGS[style.kind]}Showed first ${style.maxRows}.\n`
-  return { text: new Table(columns, rows, style).text() + ending, rows: rows.length }
+  if (rows.length > 0) yield table()
+  if (rows.length > 0 && full())
+    yield { text: `${ENDINGS[style.kind]}Showed first ${style.maxRows}.\n`, rows: 0 }
 }
 
 const ENDINGS = { grid: '  ', compact: '  ', space: '\n' } as const
@@ -111,7 +126,7 @@ class Table {
   ) {
     this.#grid = style.ascii ? ASCII : UTF8
     this.#right = columns.map(({ chType }) => standsRight(chType))
-    this.#nameWidths = columns.map(({ name }) => Math.min(style.maxPadWidth, stringWidth(name)))
+    this.#nameWidths = columns.map(({ name }) => Math.min(style.maxPadWidth, widthAt(0, name)))
     this.#valueWidths = rows.map(() => [])
     this.#numberWidth = style.rowNumbers ? String(rows.length).length + 2 : 0
     // How wide a tab is depends on where its column begins.
@@ -119,7 +134,7 @@ class Table {
     for (const [i, nameWidth] of this.#nameWidths.entries()) {
       let widest = nameWidth
       for (const [row, values] of rows.entries()) {
-        const width = widthAt(start, values[i]!)
+        const width = widthAt(start, this.#begin(values[i]!))
         this.#valueWidths[row]!.push(width)
         widest = Math.max(widest, Math.min(width, style.maxPadWidth, style.maxValueWidth))
       }
@@ -187,10 +202,19 @@ class Table {
     })
   }
 
+  /** As much of a value as tells whether it is too wide: the rest is not shown then. */
+  #begin(value: string): string {
+    const enough = this.style.maxValueWidth * 4
+    return value.length > enough ? value.slice(0, enough) : value
+  }
+
   #cut(value: string): string {
+    const begin = this.#begin(value)
     let kept = ''
-    for (const char of value) {
-      if (widthAt(0, kept + char) > this.style.maxValueWidth) break
+    let width = 0
+    for (const char of begin) {
+      width += widthOf(char, width)
+      if (width > this.style.maxValueWidth) break
       kept += char
     }
     const { ellipsis } = this.#grid
@@ -222,11 +246,24 @@ function standsRight(chType: string): boolean {
   return /^(?:U?Int\d|B?Float\d|Decimal|Date|Interval)/.test(bare)
 }
 
+/** Text whose width is its length. */
+const NARROW = /^[\x20-\x7e]*$/
+/** Combining marks, and characters that are not to be seen. */
+const UNSEEN = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]$/u
+const TAB = 9
+
 /** Columns that a text takes where it begins behind so many others. */
 function widthAt(start: number, text: string): number {
-  const [first, ...others] = text.split('\t')
-  return others.reduce((width, part) => {
-    const behindTab = width + 8 - ((start + width) % 8)
-    return behindTab + stringWidth(part)
-  }, stringWidth(first!))
+  if (NARROW.test(text)) return text.length
+  let width = 0
+  for (const char of text) width += widthOf(char, start + width)
+  return width
+}
+
+/** Columns that a character takes there, as a terminal counts them: each code point by itself. */
+function widthOf(char: string, at: number): number {
+  const point = char.codePointAt(0)!
+  if (point === TAB) return 8 - (at % 8)
+  if (point >= 0x20 && point <= 0x7e) return 1
+  return UNSEEN.test(char) ? 0 : eastAsianWidth(point)
 }

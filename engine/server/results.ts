@@ -3,7 +3,7 @@ import type { Chdb, OutputColumn, StatementResult, StreamingQuery } from '../con
 import { callsUserFunction } from '../udf/names.js'
 import type { ResponseBody } from './body.js'
 import { type OutputFormat, printSettings } from './formats.js'
-import { prettyStyle, prettyTable } from './pretty.js'
+import { prettyStyle, prettyTables } from './pretty.js'
 import { readAhead } from './read_ahead.js'
 import { Document, renderedSelect } from './render.js'
 
@@ -35,7 +35,7 @@ export interface WriteOptions {
 export async function* boundedResult(rows: Rows, options: WriteOptions): AsyncIterable<Uint8Array | string> {
   const { format } = options
   if (format.layout === 'pretty') {
-    yield (await drawn(rows.sql, rows.columns, options)).text
+    for await (const { text } of drawn(rows.sql, rows.columns, options)) yield text
     return
   }
   if (!format.stitched) {
@@ -86,7 +86,7 @@ async function* emissionChunks(
 
 function drawn(sql: string, columns: OutputColumn[], options: WriteOptions) {
   const style = prettyStyle(options.format, options.settings)
-  return prettyTable(emissionChunks(sql, columns, options), columns, style)
+  return prettyTables(emissionChunks(sql, columns, options), columns, style)
 }
 
 /**
@@ -104,9 +104,10 @@ export async function writeEmissions(
   for await (const emission of query.emissions) {
     options.signal.throwIfAborted()
     if (options.format.layout === 'pretty') {
-      const table = await drawn(emission.sql, query.columns, options)
-      await body.write(table.text)
-      options.onRows(table.rows)
+      for await (const { text, rows } of drawn(emission.sql, query.columns, options)) {
+        await body.write(text)
+        options.onRows(rows)
+      }
       await body.flush()
       continue
     }

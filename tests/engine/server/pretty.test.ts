@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { OutputColumn } from '../../../engine/contracts.js'
 import { outputFormat } from '../../../engine/server/formats.js'
-import { prettyStyle, prettyTable } from '../../../engine/server/pretty.js'
+import { prettyStyle, prettyTables } from '../../../engine/server/pretty.js'
 
 const COLUMNS: OutputColumn[] = [
   { name: 'text', type: 'string', chType: 'String' },
@@ -20,7 +20,9 @@ async function drawn(format: string, settings: Record<string, string> = {}, rows
   }
   const given = Object.entries(settings).map(([name, value]) => [`output_format_pretty_${name}`, value])
   const style = prettyStyle(outputFormat(format), Object.fromEntries(given) as Record<string, string>)
-  return (await prettyTable(chunks(), columns, style)).text
+  let text = ''
+  for await (const table of prettyTables(chunks(), columns, style)) text += table.text
+  return text
 }
 
 describe('Pretty formats', () => {
@@ -73,5 +75,12 @@ describe('Pretty formats', () => {
       '┌─text─┬───n─┬─ok───┐\n│ a    │ 100 │ true │\n└──────┴─────┴──────┘\n  Showed first 1.\n',
     )
     expect(await drawn('Pretty', {}, [])).toBe('')
+  })
+
+  it('begin another table where one would be too much to hold, and are quick about wide text', async () => {
+    const wide = '日本'.repeat(1 << 19)
+    const text = await drawn('PrettyCompactNoEscapes', {}, [[wide], [wide], [wide]], [COLUMNS[0]!])
+    expect(text.split('\n').filter((line) => line.startsWith('┌'))).toHaveLength(3)
+    expect(text.split('\n')[1] === `│ ${'日本'.repeat(2500)}⋯│`).toBe(true)
   })
 })
