@@ -128,6 +128,8 @@ export type Contradiction = 'certain' | 'likely'
 /** Whether a server says that it is something else than the config says. */
 export function contradiction(configured: Edition, { edition, version }: Server): Contradiction | undefined {
   if (edition !== undefined && edition !== configured) {
+    // The embedded engine reads what is compiled for any edition, and stands in for them.
+    if (edition === 'embedded') return 'likely'
     const since3 = (one: Edition) => one === 'oss-3' || one === 'enterprise'
     return since3(edition) && since3(configured) ? 'likely' : 'certain'
   }

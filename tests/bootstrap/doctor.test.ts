@@ -40,6 +40,7 @@ describe('doctor', () => {
     ['enterprise', { version: '2.8.2', edition: 'enterprise' }, 'ok'],
     ['enterprise', { version: '2.7.9', edition: 'enterprise' }, 'warn'],
     ['embedded', { version: '1.6.1', edition: 'oss-1.6' }, 'fail'],
+    ['enterprise', { version: '1.6.1', edition: 'embedded' }, 'warn'],
     ['auto', { version: '1.6.1', edition: 'oss-1.6' }, 'ok'],
     ['auto', { version: '3.1.0' }, 'fail'],
   ] as const)('%s against %o: %s', (edition, server, status) => {

@@ -101,7 +101,7 @@ describe('bootstrap --install', () => {
     expect(JSON.parse(newer.stdout)).toMatchObject({ applied: false, installed: { outcome: 'installed' } })
 
     expect(JSON.parse((await tpctl('uninstall')).stdout)).toEqual({
-      ...{ removed: true, version: '1.6.8', stopped: true, purged: false },
+      ...{ removed: true, edition: 'oss-1.6', version: '1.6.8', stopped: true, purged: false },
     })
     expect(existsSync(join(state, 'servers', 'server', 'data', 'proton-data'))).toBe(true)
     expect(JSON.parse((await tpctl('uninstall', '--purge')).stdout)).toEqual({ removed: false })
