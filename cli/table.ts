@@ -1,4 +1,4 @@
-import stringWidth from 'string-width'
+import { widthOf } from './width.js'
 
 export interface TableColumn {
   title: string
@@ -11,7 +11,7 @@ export interface TableColumn {
 export function renderTable(columns: TableColumn[], rows: unknown[][]): string {
   const cells = rows.map((row) => columns.map((column, i) => cut(cellText(row[i]), column.maxWidth)))
   const widths = columns.map((column, i) =>
-    Math.max(stringWidth(column.title), ...cells.map((row) => stringWidth(row[i]!))),
+    Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[i]!))),
   )
   const line = (texts: string[]) =>
     texts
@@ -41,16 +41,16 @@ function bigintText(_key: string, value: unknown): unknown {
 }
 
 function cut(text: string, maxWidth = 60): string {
-  if (stringWidth(text) <= maxWidth) return text
+  if (widthOf(text) <= maxWidth) return text
   let short = ''
   for (const char of text) {
-    if (stringWidth(short + char) >= maxWidth) break
+    if (widthOf(short + char) >= maxWidth) break
     short += char
   }
   return `${short}…`
 }
 
 function pad(text: string, width: number, align: 'left' | 'right'): string {
-  const blanks = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)))
   return align === 'left' ? text + blanks : blanks + text
 }

@@ -1,5 +1,5 @@
-import stringWidth from 'string-width'
 import { cellText } from '../table.js'
+import { widthOf } from '../width.js'
 
 /** Rows looked at before the widths of a running table are fixed. */
 const SAMPLE_ROWS = 200
@@ -40,10 +40,7 @@ export class TableWriter {
   async flush(): Promise<void> {
     if (this.#widths) return
     this.#widths = this.#titles.map((title, i) =>
-      Math.max(
-        stringWidth(title),
-        ...this.#sample.map((cells) => Math.min(MAX_WIDTH, stringWidth(cells[i] ?? ''))),
-      ),
+      Math.max(widthOf(title), ...this.#sample.map((cells) => Math.min(MAX_WIDTH, widthOf(cells[i] ?? '')))),
     )
     const lines = [
       this.#line(this.#titles),
@@ -57,7 +54,7 @@ export class TableWriter {
   #line(cells: string[]): string {
     return cells
       .map((cell, i) => {
-        const blanks = ' '.repeat(Math.max(0, (this.#widths![i] ?? 0) - stringWidth(cell)))
+        const blanks = ' '.repeat(Math.max(0, (this.#widths![i] ?? 0) - widthOf(cell)))
         return this.#numeric[i] ? blanks + cell : cell + blanks
       })
       .join('  ')
