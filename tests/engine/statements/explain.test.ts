@@ -7,6 +7,7 @@ beforeAll(async () => {
   await engine.run('CREATE STREAM s (a int, b string)')
   await engine.run("INSERT INTO s (a, b) VALUES (1, 'x'), (2, 'y')")
   await engine.run("CREATE STREAM kv (k string, v int) PRIMARY KEY k SETTINGS mode = 'versioned_kv'")
+  await engine.run("INSERT INTO kv (k, v) VALUES ('x', 1)")
   await engine.run("CREATE STREAM ckv (k string, v int) PRIMARY KEY k SETTINGS mode = 'changelog_kv'")
   await engine.run('CREATE VIEW v AS SELECT a FROM s WHERE a > 1')
   await engine.run('CREATE MATERIALIZED VIEW mv AS SELECT a FROM s')
@@ -177,11 +178,19 @@ const CONTINUOUS: [query: string, lines: string[]][] = [
   ['SELECT DISTINCT b FROM s', down('Distinct (DISTINCT)', PROJECT, READ)],
   ['SELECT a FROM s LIMIT 2 BY b', down('LimitBy (LIMIT 2 BY 1 key)', PROJECT, READ)],
   [
+    'SELECT s.a, kv.v FROM s LEFT JOIN kv ON s.b = kv.k',
+    both(
+      [PROJECT, 'StreamingJoin (LEFT ALL JOIN; left rows look up right ones)'],
+      [READ],
+      ['ReadFromStorage (default.kv: versioned_kv, current rows)'],
+    ),
+  ],
+  [
     'SELECT s.a, kv.v FROM s ASOF LEFT JOIN kv ON s.b = kv.k AND s.a >= kv.v',
     both(
       [PROJECT, 'StreamingJoin (LEFT ASOF JOIN; left rows look up right ones)'],
       [READ],
-      ['ReadFromStorage (default.kv: versioned_kv, current rows)'],
+      ['ReadFromStorage (default.kv: versioned_kv, from the earliest row)'],
     ),
   ],
   [
