@@ -43,7 +43,8 @@ export class Pump {
   ) {
     this.operators = walk(root)
     this.#clock = scans[0]?.pipe.clock ?? SYSTEM_CLOCK
-    this.#byAppend = this.operators.some((operator) => operator.byAppend)
+    // Of several values that a batch has for a key a changelog shows the last: each append has its say.
+    this.#byAppend = root.semantic === 'changelog' || this.operators.some((operator) => operator.byAppend)
     for (const stream of new Set(scans.map((scan) => scan.stream))) {
       const store = scans[0]!.pipe.deps.store
       this.#unwatch.push(store.watch(stream, () => this.wake()))

@@ -117,6 +117,25 @@ describe('a subscription goes on where it was', () => {
     }
   }
 
+  it('a changelog shows every value, also of appends that wait together', async () => {
+    const s = await source()
+    const first = await bench.subscribe(s, `SELECT v, _tp_delta FROM changelog(${s}, k)`)
+    await bench.insert(s, rows(1))
+    await first.take(1)
+    await first.stop()
+    await bench.insert(s, rows(3))
+    await bench.insert(s, rows(5))
+    const second = await bench.recover(s)
+    expect(await second.take(4)).toEqual([
+      [1, -1],
+      [3, 1],
+      [3, -1],
+      [5, 1],
+    ])
+    await second.stop()
+    await bench.runtime.unsubscribe(s)
+  })
+
   it('from any step of a batch that fails, its rows sent once and counted once', async () => {
     for (const step of ['recorded', 'before state1', 'after state1', 'stepped']) {
       const s = await source()
