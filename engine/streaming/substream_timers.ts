@@ -84,6 +84,13 @@ export class SubstreamTimers {
     return `(SELECT t.* FROM ${touches} AS t INNER JOIN ${speaking} AS m ON ${this.#id} = m._id WHERE t._seq > m.since)`
   }
 
+  /** Of rows with the substream's keys and a batch, `_seq`, those up to the batch in which their substream spoke before this one. */
+  before(seq: number, rows: string): string {
+    const last = `if(max(seq) = ${seq}, max(since), max(seq))`
+    const spoken = `(SELECT _id, ${last} AS last FROM ${this.table} GROUP BY _id)`
+    return `(SELECT t.* FROM ${rows} AS t INNER JOIN ${spoken} AS m ON ${this.#id} = m._id WHERE t._seq <= m.last)`
+  }
+
   save(): SavedState {
     return { next: this.#next }
   }

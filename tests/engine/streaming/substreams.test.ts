@@ -137,3 +137,90 @@ describe('PARTITION BY without windows', () => {
     await bench.runtime.unsubscribe(id)
   })
 })
+
+describe('PARTITION BY over windows', () => {
+  const noon = Date.UTC(2024, 0, 1, 12)
+  const at = (seconds: number) => new Date(noon + seconds * 1000).toISOString().slice(0, 23)
+
+  beforeEach(async () => {
+    await bench.stream(`w${count}`, { k: 'string', v: 'int32', ts: "datetime64(3, 'UTC')" })
+  })
+
+  async function put(...rows: [seconds: number, k: string, v: number][]): Promise<void> {
+    await bench.insert(
+      `w${count}`,
+      rows.map(([seconds, k, v]) => ({ k, v, ts: at(seconds) })),
+    )
+    await quiet()
+  }
+
+  const windows = (emit: string) =>
+    bench.query(
+      `SELECT k, date_diff('second', '2024-01-01 12:00:00'::datetime, window_start), sum(v) FROM tumble(w${count}, ts, 5s) PARTITION BY k GROUP BY window_start EMIT ${emit}`,
+    )
+
+  it('TIMEOUT closes the windows of a substream that has been silent, and what comes for them is late', async () => {
+    const tail = await windows('TIMEOUT 2s')
+    const news = newsOf(tail)
+    await put([1, 'a', 1], [1, 'b', 10])
+    await pass(1_000)
+    await put([2, 'b', 20])
+    await pass(1_000)
+    expect(news()).toEqual([['a', '0', '1']])
+    // In the window that is over, and before what was seen: neither is shown.
+    await put([4, 'a', 2], [0, 'a', 4], [7, 'a', 8])
+    await pass(1_000)
+    expect(news()).toEqual([['b', '0', '30']])
+    await put([13, 'a', 16])
+    expect(news()).toEqual([['a', '5', '8']])
+    await pass(2_000)
+    expect(news()).toEqual([['a', '10', '16']])
+    await pass(10_000)
+    expect(news()).toEqual([])
+    await tail.stop()
+  })
+
+  it('PERIODIC shows the open windows of each substream by its timer, and closed ones a last time', async () => {
+    const tail = await windows('PERIODIC 1s')
+    const news = newsOf(tail)
+    await pass(1_000)
+    await put([1, 'a', 1], [6, 'a', 2])
+    expect(news()).toEqual([
+      ['a', '0', '1'],
+      ['a', '5', '2'],
+    ])
+    await put([7, 'a', 4], [1, 'b', 10])
+    expect(news()).toEqual([['b', '0', '10']])
+    await pass(1_000)
+    expect(news()).toEqual([['a', '5', '6']])
+    await put([11, 'a', 8])
+    await pass(1_000)
+    expect(news()).toEqual([
+      ['a', '10', '8'],
+      ['a', '5', '6'],
+    ])
+    await put([12, 'a', 16])
+    await pass(1_000)
+    expect(news()).toEqual([['a', '10', '24']])
+    await tail.stop()
+  })
+
+  it('ON UPDATE shows the windows that rows came for', async () => {
+    const tail = await windows('ON UPDATE')
+    const news = newsOf(tail)
+    await put([1, 'a', 1], [1, 'b', 10])
+    expect(news()).toEqual([
+      ['a', '0', '1'],
+      ['b', '0', '10'],
+    ])
+    await put([2, 'a', 2], [6, 'a', 4])
+    expect(news()).toEqual([
+      ['a', '0', '3'],
+      ['a', '5', '4'],
+    ])
+    // Late for a, not for b.
+    await put([3, 'a', 8], [3, 'b', 20])
+    expect(news()).toEqual([['b', '0', '30']])
+    await tail.stop()
+  })
+})
