@@ -5,6 +5,7 @@ import { kindWords } from './kinds.js'
 import { type LedgerContent, LedgerWriter } from './ledger.js'
 import { assertReachable } from './live.js'
 import type { Change, Operation, Plan } from './model.js'
+import { copyBack, moveAside } from './replace/aside.js'
 import { endHandover, noteOverwrite, startView, stopView } from './replace/handover.js'
 import type { DeploymentNote, NotedChange } from './replace/note.js'
 import { performTask } from './replace/perform.js'
@@ -22,6 +23,8 @@ export interface ApplyOptions {
   keepMs?: number
   /** How long a server may take to log where a paused view stopped, in ms. Default a minute. */
   logPatienceMs?: number
+  /** How long rows of a stream that was moved aside may take to be seen, in ms. Default three seconds. */
+  settleMs?: number
   signal?: AbortSignal
 }
 
@@ -132,7 +135,7 @@ function deploymentNote(plan: Plan, { ledger, deployment }: LedgerContent, id: s
 
 async function perform(operation: Operation, site: Site): Promise<void> {
   const { ledger, onEvent } = site
-  const { name, kind, object, type, statements, handover, task } = operation
+  const { name, kind, object, type, statements, handover, aside, task } = operation
   if (task) return performTask(task, site)
   const entry = { ...entryOf(site, operation), ...definitionOf(object) }
   if (type === 'forget') return ledger.write({ ...entry, action: 'drop' })
@@ -143,7 +146,9 @@ async function perform(operation: Operation, site: Site): Promise<void> {
     }
     await ledger.write({ ...entry, action: LEDGER_ACTION[type].begun })
     if (type === 'create' && handover && object) await startView(site, object, handover.sources)
+    else if (type === 'drop' && aside) await moveAside(site, name)
     else await run(site, ...statements)
+    if (type === 'create' && aside) await copyBack(site, name)
     if (type === 'drop') {
       await waitUntilGone(site, kind, name)
       return ledger.write({ ...entry, action: LEDGER_ACTION.drop.done })

@@ -1,6 +1,7 @@
 import { type ProtonClient, quoteString } from '../driver/index.js'
 import type { DeployedKind, LedgerEntry, ObjectKey } from './model.js'
 import {
+  type AsideNote,
   type DeploymentNote,
   type HandoverNote,
   isNoteKey,
@@ -80,6 +81,7 @@ export interface LedgerContent {
   /** Without objects that were dropped. */
   ledger: Map<ObjectKey, LedgerEntry>
   handovers: Map<string, HandoverNote>
+  asides: Map<string, AsideNote>
   rebuild?: RebuildNote
   deployment?: DeploymentNote
 }
@@ -89,7 +91,7 @@ export async function readLedger(client: ProtonClient, signal?: AbortSignal): Pr
 }
 
 function contentOf(rows: Awaited<ReturnType<typeof readAll>>): LedgerContent {
-  const content: LedgerContent = { ledger: new Map(), handovers: new Map() }
+  const content: LedgerContent = { ledger: new Map(), handovers: new Map(), asides: new Map() }
   for (const [key, { entry }] of rows) {
     if (!isNoteKey(key)) {
       if (entry.action !== 'drop') content.ledger.set(key, entry)
@@ -103,6 +105,7 @@ function contentOf(rows: Awaited<ReturnType<typeof readAll>>): LedgerContent {
 
 function remember(content: LedgerContent, note: Note): void {
   if (note.what === 'handover') content.handovers.set(note.view, note)
+  else if (note.what === 'aside') content.asides.set(note.stream, note)
   else if (note.what === 'rebuild') content.rebuild = note
   else content.deployment = note
 }
@@ -180,7 +183,7 @@ export class LedgerWriter {
     remember(this.content, note)
     await this.write({
       key: noteKey(note),
-      name: note.what === 'handover' ? note.view : '',
+      name: note.what === 'handover' ? note.view : note.what === 'aside' ? note.stream : '',
       // It is no object: readers of the ledger tell it by its key.
       kind: 'materialized_view',
       action: note.phase,

@@ -21,7 +21,7 @@ export async function readLive(
   const relations = await listRelations(client, signal)
   const { ledger, ...notes }: LedgerContent = relations.has(LEDGER)
     ? await readLedger(client, signal)
-    : { ledger: new Map(), handovers: new Map() }
+    : { ledger: new Map(), handovers: new Map(), asides: new Map() }
   const wanted = new Map<ObjectKey, Pick<LiveObject, 'key' | 'name' | 'kind'>>(ledger)
   for (const one of interesting) wanted.set(one.key, one)
   const isWanted = (name: string) => wanted.has(objectKey('function', name))

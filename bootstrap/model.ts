@@ -2,7 +2,7 @@ import type { Statement } from '../dialect/index.js'
 import type { Edition, TopicConfig } from './config.js'
 import type { DeployedKind, ObjectKey } from './kinds.js'
 import type { OutsideJob } from './outside.js'
-import type { DeploymentNote, HandoverNote, RebuildNote } from './replace/note.js'
+import type { AsideNote, DeploymentNote, HandoverNote, RebuildNote } from './replace/note.js'
 import type { ReplaceTask } from './replace/task.js'
 import type { Way } from './replace/way.js'
 
@@ -91,6 +91,8 @@ export interface Live {
   relations: ReadonlySet<string>
   /** Views that were stopped for others to go on, by their names. */
   handovers: ReadonlyMap<string, HandoverNote>
+  /** Streams whose rows are under another name, to be copied back. */
+  asides: ReadonlyMap<string, AsideNote>
   /** The last time that new versions were made beside old ones. */
   rebuild?: RebuildNote
   /** What the last apply changed. */
@@ -171,6 +173,8 @@ export interface Operation {
    * drop writes down holds for the creation.
    */
   handover?: { sources: string[]; from: 'where it stops' | 'the beginning' }
+  /** Of a stream: its rows are moved aside instead of dropped, and copied into the one that is created. */
+  aside?: boolean
   /** With `replace`. */
   task?: ReplaceTask
 }

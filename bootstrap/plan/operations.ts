@@ -1,3 +1,4 @@
+import { quoteName } from '../../dialect/index.js'
 import { granting, revokingAll } from '../access.js'
 import { dependencyOrder, dependents } from '../graph.js'
 import type {
@@ -11,7 +12,7 @@ import type {
   Operation,
 } from '../model.js'
 import type { CarriedOver } from '../replace/carry_over.js'
-import { nextName, renaming, wasName } from '../replace/note.js'
+import { isOpen, nextName, renaming, wasName } from '../replace/note.js'
 import type { RebuildTask } from '../replace/task.js'
 import { dropStatement, parsedEntry } from '../statements.js'
 import type { Verdict } from './verdict.js'
@@ -40,6 +41,13 @@ export function operationsOf(
   // Keyed sources begin with their current rows anyway.
   const sourcesOf = (key: ObjectKey) =>
     (scans.get(key) ?? []).filter(({ keyed }) => !keyed || wayOf(key) !== 'overwrite').map(({ name }) => name)
+  const isAside = (key: ObjectKey, name: string) => {
+    const { action, strategy } = verdicts.get(key) ?? {}
+    return (
+      (action === 'replace' && strategy?.name === 'copy') ||
+      (isOpen(live.asides.get(name)) && live.relations.has(wasName(name)))
+    )
+  }
   const drops = new Map<ObjectKey, LiveObject>()
   for (const { key } of deployment.objects) {
     const { action, statements } = verdicts.get(key)!
@@ -65,6 +73,9 @@ export function operationsOf(
       type: 'drop',
       statements: kind === 'grant' ? revokingAll(shown) : [dropStatement(kind, name)],
       ...handoverOf(key),
+      ...(isAside(key, name)
+        ? { statements: [`RENAME STREAM ${quoteName(name)} TO ${quoteName(wasName(name))}`], aside: true }
+        : {}),
     }),
   )
   const dropped = dropping.filter(({ key }) => !late.has(key))
@@ -76,6 +87,10 @@ export function operationsOf(
     const { action, statements, record } = verdicts.get(object.key)!
     if (action === 'unchanged') return []
     const { key, name, kind } = object
+    const aside = isAside(key, name) ? { aside: true } : {}
+    // The new stream is there, and not all rows of the old one are in it yet.
+    if (record && aside.aside)
+      return [{ key, name, kind, type: 'create', statements: [], object, aside: true }]
     if (record) return [{ key, name, kind, type: 'record', statements: [], object }]
     const type = action === 'alter' ? 'alter' : 'create'
     const stopped = type === 'create' && live.handovers.get(name)?.phase === 'stopped'
@@ -84,7 +99,7 @@ export function operationsOf(
         ? { handover: { sources: sourcesOf(key), from: 'where it stops' } }
         : {}
     const creation = kind === 'grant' ? granting(object.sql) : [object.sql]
-    return [{ key, name, kind, type, statements: statements ?? creation, object, ...handover }]
+    return [{ key, name, kind, type, statements: statements ?? creation, object, ...handover, ...aside }]
   })
   return [...dropped, ...forgotten, ...made, ...dropping.filter(({ key }) => late.has(key))]
 }

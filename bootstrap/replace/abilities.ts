@@ -15,6 +15,8 @@ export interface Abilities {
   positions?: 'by source' | 'by log'
   /** Views and streams change names together, in one step that nobody sees half done. */
   exchangesNames: boolean
+  /** Streams can be renamed, one at a time, as long as nothing uses them. */
+  renamesStreams: boolean
   /** Why it cannot do what it cannot do. */
   lacks: { modify: string; handover: string; rebuild: string }
 }
@@ -33,6 +35,7 @@ const SERVER_3: Abilities = {
   extendsState: true,
   positions: 'by log',
   exchangesNames: false,
+  renamesStreams: true,
   lacks: { ...NOTHING, rebuild: NO_RENAME },
 }
 
@@ -43,6 +46,7 @@ const ABILITIES: Record<Edition, Abilities> = {
     extendsState: false,
     positions: 'by source',
     exchangesNames: true,
+    renamesStreams: true,
     lacks: NOTHING,
   },
   'oss-1.6': {
@@ -50,6 +54,7 @@ const ABILITIES: Record<Edition, Abilities> = {
     modifiesQueries: false,
     extendsState: false,
     exchangesNames: false,
+    renamesStreams: true,
     lacks: {
       modify: 'Proton 1.6 cannot change the query of a view',
       handover: 'Proton 1.6 cannot pause a view, and does not tell where it is',

@@ -8,7 +8,7 @@ import { canReplace, createOrReplace, statementText } from '../statements.js'
 import { type Abilities, abilitiesOf } from './abilities.js'
 import { type Choice, chooseWay } from './choose.js'
 import { fromBeginning, withNames } from './next_version.js'
-import { isAbout, nextName } from './note.js'
+import { isAbout, isOpen, nextName, wasName } from './note.js'
 import { isKeyedStream, type QueryState, type Scan } from './query_state.js'
 import type { Member, RebuildTask } from './task.js'
 import { World } from './world.js'
@@ -98,12 +98,23 @@ class Carrier {
         ...verdict,
         how: 'replacement',
         risk: 'safe',
-        reason: verdict.reason.replace(/; its rows are lost$|, which cannot be altered.*$/, ''),
+        reason: withoutLosses(verdict.reason),
         strategy: { name: 'copy', reason: 'a new stream takes over its rows, its readers and its name' },
       })
     } else if (statement.kind !== 'create_view' && !verdict.statements) {
       this.#moved.add(name)
       if (!this.#isSameTopic(key)) this.#elsewhere.add(name)
+      if (this.#canMoveAside(object))
+        this.verdicts.set(key, {
+          ...verdict,
+          how: 'replacement',
+          risk: 'safe',
+          reason: withoutLosses(verdict.reason),
+          strategy: {
+            name: 'copy',
+            reason: 'its rows are moved aside and copied back; its name is missing for a moment',
+          },
+        })
     }
   }
 
@@ -117,6 +128,19 @@ class Carrier {
       )
       return old && now ? valueText(old) === valueText(now) : old === now
     })
+  }
+
+  /** On servers, where names are not exchanged. */
+  #canMoveAside({ key, name, statement, replace }: CompiledObject): boolean {
+    return (
+      !this.#can.exchangesNames &&
+      this.#can.renamesStreams &&
+      replace !== 'restart' &&
+      statement.kind === 'create_stream' &&
+      this.#world.before(key)?.kind === 'create_stream' &&
+      this.#sharedColumns(key).length > 1 &&
+      (!this.live.relations.has(wasName(name)) || isOpen(this.live.asides.get(name)))
+    )
   }
 
   #canCopy({ key, statement, replace }: CompiledObject): boolean {
@@ -162,6 +186,7 @@ class Carrier {
       moved: [
         ...used.filter((name) => this.#moved.has(name)),
         ...scanned.filter((name) => this.#copied.has(name)),
+        ...(statement.into && this.#moved.has(statement.into.name) ? [statement.into.name] : []),
       ],
       elsewhere: used.filter((name) => this.#elsewhere.has(name)),
       recomputed: [
@@ -426,6 +451,11 @@ class Carrier {
     const former = note.members.map((member) => ({ ...member, hash: member.before }))
     return isAbout({ ...note, members: former }, inside)
   }
+}
+
+/** What was said before it was known that its rows are carried over. */
+function withoutLosses(reason: string): string {
+  return reason.replace(/; its rows are lost$|, which cannot be altered.*$/, '')
 }
 
 function withoutStatements({ statements: _, record: __, ...verdict }: Verdict): Verdict {

@@ -40,8 +40,15 @@ export async function copyRows(
   return done
 }
 
-/** How many rows a stream has ever had: the next sequence number. */
-export async function rowsEver({ client, options }: Site, stream: string): Promise<number> {
+/** How many rows a stream has ever had: the next sequence number. Servers tell it by the rows they show. */
+export async function rowsEver({ client, options, edition }: Site, stream: string): Promise<number> {
+  if (edition !== 'embedded') {
+    const [row] = await client.rows<{ rows: string | number; last: string | number }>(
+      `SELECT count() AS rows, max(_tp_sn) AS last FROM table(${quoteName(stream)})`,
+      { signal: options.signal },
+    )
+    return Number(row?.rows ?? 0) === 0 ? 0 : Number(row!.last) + 1
+  }
   const [row] = await client.rows<{ last_sn: string | number }>(
     `SELECT last_sn FROM system.stream_metrics WHERE database = current_database() AND name = ${quoteString(stream)}`,
     { signal: options.signal },

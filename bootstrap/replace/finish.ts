@@ -57,12 +57,15 @@ async function drain(site: Site, note: RebuildNote): Promise<void> {
   }
 }
 
-async function sharedColumns(site: Site, one: string, other: string): Promise<string[]> {
+/** What both have and can be written. */
+export async function sharedColumns(site: Site, one: string, other: string): Promise<string[]> {
   const names = async (stream: string) => {
     const rows = await site.client.rows<{ name: string; default_type?: string }>(`DESCRIBE ${stream}`, {
       signal: site.options.signal,
     })
-    return rows.filter(({ default_type }) => default_type !== 'ALIAS').map(({ name }) => name)
+    return rows
+      .filter(({ name, default_type }) => default_type !== 'ALIAS' && name !== '_tp_sn')
+      .map(({ name }) => name)
   }
   const known = new Set(await names(one))
   return (await names(other)).filter((name) => known.has(name))

@@ -2,7 +2,7 @@ import { quoteName } from '../../dialect/index.js'
 import type { Deployment, LedgerEntry, Live, ObjectKey, Operation } from '../model.js'
 import type { Verdict } from '../plan/verdict.js'
 import type { CarriedOver } from './carry_over.js'
-import { isAbout, isOpen, isSwitched, type RebuildNote } from './note.js'
+import { isAbout, isOpen, isSwitched, type RebuildNote, wasName } from './note.js'
 import type { CleanupTask, Reader } from './task.js'
 
 /**
@@ -163,9 +163,10 @@ export function cleanupOperation(task: CleanupTask): Operation {
 export function leftovers({
   rebuild,
   handovers,
+  asides,
   deployment,
   relations,
-}: Pick<Live, 'rebuild' | 'handovers' | 'deployment' | 'relations'>): string[] {
+}: Pick<Live, 'rebuild' | 'handovers' | 'asides' | 'deployment' | 'relations'>): string[] {
   const said: string[] = []
   const onwards = '`tpctl bootstrap` goes on with it, `tpctl rollback` undoes it.'
   if (deployment?.phase === 'running') said.push(`The last apply did not come to its end: ${onwards}`)
@@ -176,6 +177,9 @@ export function leftovers({
           ? `${note.view} is ${note.runs ? 'to be dropped and made anew' : 'paused, to be handed over'}.`
           : `${note.view} was dropped, and the view that goes on ${note.runs ? 'in its place' : 'where it stopped'} is not there yet.`,
       )
+  for (const note of asides.values())
+    if (isOpen(note) && relations.has(wasName(note.stream)))
+      said.push(`Rows of ${note.stream} are in ${wasName(note.stream)}, to be copied back.`)
   if (!rebuild) return said
   const names = rebuild.members.map(({ name }) => name).join(', ')
   if (isSwitched(rebuild, relations))

@@ -5,7 +5,7 @@ import type { DeployedKind, ObjectKey } from '../kinds.js'
  * What is written down, beside the ledger's entries, about work that takes several steps: enough to go on with it
  * or to undo it from any point.
  */
-export type Note = HandoverNote | RebuildNote | DeploymentNote
+export type Note = HandoverNote | RebuildNote | AsideNote | DeploymentNote
 
 /** `seek_to` by source. */
 export type Positions = Record<string, string>
@@ -59,6 +59,15 @@ export interface NotedMember {
   copied: boolean
 }
 
+/** A stream that has another name for the time being, until its rows are in the new one that has its name. */
+export interface AsideNote {
+  what: 'aside'
+  phase: 'moving' | 'done'
+  stream: string
+  /** How far its rows were copied back, by their sequence numbers. */
+  copied: number
+}
+
 /** What the last apply changed: what `rollback` undoes. */
 export interface DeploymentNote {
   what: 'deployment'
@@ -79,9 +88,11 @@ export interface NotedChange {
 const REBUILD = '@rebuild'
 const DEPLOYMENT = '@deployment'
 const HANDOVER = '@handover/'
+const ASIDE = '@aside/'
 
 export function noteKey(note: Note): string {
   if (note.what === 'handover') return `${HANDOVER}${note.view}`
+  if (note.what === 'aside') return `${ASIDE}${note.stream}`
   return note.what === 'rebuild' ? REBUILD : DEPLOYMENT
 }
 
@@ -112,8 +123,9 @@ export function isSwitched(note: RebuildNote, relations: ReadonlySet<string>): b
   )
 }
 
-export function isOpen(note: HandoverNote | RebuildNote | undefined): boolean {
+export function isOpen(note: HandoverNote | RebuildNote | AsideNote | undefined): boolean {
   if (!note) return false
+  if (note.what === 'aside') return note.phase === 'moving'
   return note.what === 'handover'
     ? note.phase === 'stopping' || note.phase === 'stopped'
     : note.phase === 'building' || note.phase === 'switching'

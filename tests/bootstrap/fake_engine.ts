@@ -83,6 +83,11 @@ export class FakeEngine {
     if (sql.startsWith('SELECT to_string(now64')) return [{ now: '2026-01-01 00:00:00.000' }]
     if (sql.includes('state_log)')) return this.#stateLog(/\bname = '([^']+)'/.exec(sql)![1]!)
     if (sql.startsWith('DESCRIBE tpctl_ledger')) return this.ledgerColumns.map((name) => ({ name }))
+    const described = /^DESCRIBE (\w+)$/.exec(sql)?.[1]
+    if (described) {
+      const { columns } = this.relations.get(described)!.statement as CreateStream
+      return [...columns, ...TIME.columns].map(({ name }) => ({ name }))
+    }
     const wanted = /\bname = '([^']+)'/.exec(sql)?.[1]
     if (sql.includes('FROM system.functions'))
       return [...this.functions]
@@ -139,6 +144,13 @@ export class FakeEngine {
       return
     }
     const statement = parseStatement(sql)
+    if (statement.kind === 'rename') {
+      for (const { from, to } of statement.pairs) {
+        this.relations.set(to.name, this.relations.get(from.name)!)
+        this.relations.delete(from.name)
+      }
+      return
+    }
     if (statement.kind === 'drop') {
       const name = statement.names.map((part) => part.name).join(' ON ')
       if (statement.object === 'function') this.functions.delete(name)

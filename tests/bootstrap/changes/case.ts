@@ -52,13 +52,9 @@ export function isOf(one: ChangeCase, key: string): boolean {
   return new RegExp(`_${number}\\b`).test(key)
 }
 
-/** Something with rows that is made anew: they are carried over where the edition can. */
-export const anew =
-  (...keys: string[]) =>
-  (edition: Edition): Expected =>
-    Object.fromEntries(
-      keys.map((key) => [key, edition === 'embedded' ? 'replace safe' : 'replace destructive']),
-    )
+/** Something with rows that is made anew: they are carried over. */
+export const anew = (...keys: string[]): Expected =>
+  Object.fromEntries(keys.map((key) => [key, 'replace safe']))
 
 /** What a view's new query means for it and others, by what the edition can. */
 export const byEdition =

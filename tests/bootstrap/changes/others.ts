@@ -112,9 +112,7 @@ export const OTHERS: ChangeCase[] = [
     after: task('10s', 'SELECT 1 AS n').replace('n uint64', 'n uint32'),
     editions: WITH_JOBS,
     expected: (edition): Expected =>
-      edition === 'embedded'
-        ? { s_N: 'replace safe' }
-        : { s_N: 'replace destructive', 'task:t_N': 'replace safe' },
+      edition === 'embedded' ? { s_N: 'replace safe' } : { s_N: 'replace safe', 'task:t_N': 'replace safe' },
   },
   {
     kind: 'alert',

@@ -240,7 +240,7 @@ export const STREAMS: ChangeCase[] = [
     what: 'a mutable one keeps rows for longer: fixed, but a TTL where it is lowered',
     before: `${MUTABLE} SETTINGS ttl_seconds = 60`,
     after: `${MUTABLE} SETTINGS ttl_seconds = 90`,
-    expected: (edition) => (hasMutable(edition) ? anew('m_N')(edition) : { m_N: 'alter safe' }),
+    expected: (edition) => (hasMutable(edition) ? anew('m_N') : { m_N: 'alter safe' }),
   },
   {
     kind: 'stream',

@@ -175,7 +175,7 @@ export const VIEWS: ChangeCase[] = [
       CREATE MATERIALIZED VIEW mv_N INTO t_N AS SELECT id, name FROM s_N`,
     expected: byEdition(
       { s_N: 'replace safe', mv_N: 'replace safe' },
-      { s_N: 'replace destructive', mv_N: 'replace rebuilds' },
+      { s_N: 'replace rebuilds', mv_N: 'replace rebuilds' },
     ),
   },
   {

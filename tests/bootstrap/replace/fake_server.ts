@@ -1,6 +1,5 @@
 import { withNames } from '../../../bootstrap/replace/next_version.js'
 import {
-  type CreateStream,
   dependencies,
   type Edition,
   parseStatement,
@@ -25,6 +24,7 @@ export class FakeServer extends FakeEngine {
   killAt: { step: number; done: boolean } | undefined
   /** Views that were made again and begin with what comes next: rows are lost between. */
   readonly complaints: string[] = []
+  /** Streams and views that were made before. */
   readonly #known = new Set<string>()
   /** Ids of what was copied into a stream. */
   readonly #copied = new WeakMap<number[], Set<string>>()
@@ -54,10 +54,10 @@ export class FakeServer extends FakeEngine {
       const name = /name = '([^']+)'/.exec(sql)![1]!
       return [{ last_sn: (this.rowsOf.get(name) ?? []).length }]
     }
-    const described = /^DESCRIBE (\w+)$/.exec(sql)?.[1]
-    if (described && described !== 'tpctl_ledger') {
-      const { columns } = this.relations.get(described)!.statement as CreateStream
-      return [...columns.map(({ name }) => ({ name })), { name: '_tp_time' }]
+    const counted = /^SELECT count\(\) AS rows, max\(_tp_sn\) AS last FROM table\((\w+)\)/.exec(sql)?.[1]
+    if (counted) {
+      const { length } = this.rowsOf.get(counted) ?? []
+      return [{ rows: length, last: length - 1 }]
     }
     return super.rows(sql)
   }
@@ -97,7 +97,9 @@ export class FakeServer extends FakeEngine {
       this.#known.add(name)
     }
     const made = statement?.kind === 'create_stream' ? statement.name.name : undefined
-    if (made && !this.rowsOf.has(made)) this.rowsOf.set(made, /__next$/.test(made) ? [] : all())
+    if (!made || this.rowsOf.has(made)) return
+    this.rowsOf.set(made, this.#known.has(made) || /__next$/.test(made) ? [] : all())
+    this.#known.add(made)
   }
 
   #copy(sql: string): void {

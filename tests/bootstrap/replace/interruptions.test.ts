@@ -101,6 +101,18 @@ const SCENARIOS: Scenario[] = [
     after: { 'sql/mid.sql': 'CREATE STREAM mid (n uint64, k uint32)' },
     expected: ['replace mid (copy)', 'replace drain (handover)'],
   },
+  {
+    way: 'copy back',
+    edition: 'enterprise',
+    before: {
+      ...SRC,
+      'sql/mid.sql': 'CREATE STREAM mid (n uint64, k uint64)',
+      'sql/fill.sql': 'CREATE MATERIALIZED VIEW fill INTO mid AS SELECT n, k FROM src',
+      'sql/shown.sql': 'CREATE VIEW shown AS SELECT n FROM mid',
+    },
+    after: { 'sql/mid.sql': 'CREATE STREAM mid (n uint64, k uint32)' },
+    expected: ['replace fill (handover)', 'replace mid (copy)', 'replace shown'],
+  },
 ]
 
 describe.each(SCENARIOS)('$way on $edition', ({ edition, before, after, expected }) => {
@@ -113,7 +125,7 @@ describe.each(SCENARIOS)('$way on $edition', ({ edition, before, after, expected
   const plan = async (side: 'before' | 'after', server: FakeServer): Promise<Plan> =>
     planDeployment(deployments[side], await readLive(server.client, deployments[side].objects))
   const apply = async (side: 'before' | 'after', server: FakeServer) =>
-    applyPlan(await plan(side, server), server.client, { allowDestructive: true })
+    applyPlan(await plan(side, server), server.client, { allowDestructive: true, settleMs: 0 })
 
   /** As it is before the change. */
   async function fresh(): Promise<FakeServer> {

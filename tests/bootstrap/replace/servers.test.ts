@@ -146,6 +146,24 @@ describe('on a server, while rows arrive', () => {
     })
     expect(said(await bench.plan(files))).toEqual([])
   })
+
+  it('a stream with another type and key keeps its rows, and the view that fills it goes on', async () => {
+    bench.write()
+    change({
+      'sql/mv.sql': 'CREATE MATERIALIZED VIEW mv INTO dst AS SELECT n, k FROM seen',
+      'sql/dst.sql':
+        "CREATE STREAM dst (n uint64, k uint32) SETTINGS shards = 2, sharding_expr = 'weak_hash32(k)'",
+    })
+    bench.intercept = (sql) => {
+      if (/^INSERT INTO dst /.test(sql)) throw new UserError('STOPPED', sql)
+    }
+    await expect(bench.deploy(files, { settleMs: 50 })).rejects.toMatchObject({ code: 'STOPPED' })
+    bench.intercept = () => {}
+    await bench.deploy(files, { settleMs: 50 })
+    await bench.rest()
+    await exactlyOnceIn('dst', 'dst2')
+    expect(await bench.client.rows("SELECT name FROM system.tables WHERE name LIKE '%was'")).toEqual([])
+  })
 })
 
 describe('where a view stopped', () => {
