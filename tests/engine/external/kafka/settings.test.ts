@@ -28,6 +28,11 @@ describe('settings of a Kafka external stream', () => {
     [{ sharding_expr: 'rand()' }, 48, 'give messages a _tp_message_key'],
     [{ kafka_schema_registry_url: 'http://r' }, 48, 'make a FORMAT SCHEMA'],
     [{ security_protocol: 'SSL', ssl_ca_cert_file: '/no/such/file' }, 36, "cannot read '/no/such/file'"],
+    [
+      { security_protocol: 'SSL', properties: 'ssl.certificate.location=/no/such/cert; x=y' },
+      36,
+      "ssl.certificate.location: cannot read '/no/such/cert'",
+    ],
     [{ security_protocol: 'SASL_SSL', sasl_mechanism: 'AWS_MSK_IAM' }, 48, 'AWS_MSK_IAM is not supported'],
   ])('%j is refused with code %i', (more, code, message) => {
     expect(() => kafkaSettings({ ...BASE, ...more }, COLUMNS)).toThrowError(
