@@ -2,7 +2,7 @@ import type { Expr, Select, TableExpr } from '../../dialect/ast.js'
 import { quoteIdentifier } from '../chdb/pool.js'
 import type { OutputColumn, Relation } from '../contracts.js'
 import { EngineError } from '../errors.js'
-import { type AggregateSplit, splitAggregate } from '../planner/index.js'
+import { type AggregateSplit, BATCH, splitAggregate } from '../planner/index.js'
 import { anyOrder } from './any_order.js'
 import { identity } from './identity.js'
 import type { Batch, Delta, Source } from './operator.js'
@@ -77,10 +77,7 @@ export class AggregateState implements GroupState {
     readonly isTraced: boolean,
   ) {
     this.#countsEmissions = functionsOf({ ...select, from: undefined }).has('emit_version')
-    const own = [...functionsOf({ ...select, from: undefined })].some((name) => {
-      const target = pipe.env.lookup(name)
-      return target?.kind === 'aggregate' && target.customEmit
-    })
+    const own = emitsItself(select, pipe)
     this.split = splitAggregate({ ...(over(select, source.sample()) as Select) }, pipe.env)
     if (own && this.split.states.length > 1) {
       throw new EngineError(
@@ -128,7 +125,7 @@ export class AggregateState implements GroupState {
     const settings = this.#isOrdered ? undefined : anyOrder(batch)
     for (const from of bindings) {
       const { sql } = await this.pipe.translate({ ...this.#partial(from), settings })
-      parts.push(`SELECT * FROM (${sql})`)
+      parts.push(`SELECT * FROM (${sql.replaceAll(BATCH, String(batch.seq))})`)
     }
     const select = `SELECT *, toUInt64(${batch.seq}), toUInt32(${this.epoch}) FROM (${parts.join(' UNION ALL ')})`
     await this.pipe.insertState(this.#table, this.#names, select, `${batch.seq}:state${this.operator}`)
@@ -256,6 +253,14 @@ export class AggregateState implements GroupState {
     )
     this.#names = [...types.map((t) => t.name), SEQ, EPOCH]
   }
+}
+
+/** Whether a function with an emit strategy of its own is among the aggregates. */
+export function emitsItself(select: Select, pipe: Pipe): boolean {
+  return [...functionsOf({ ...select, from: undefined })].some((name) => {
+    const target = pipe.env.lookup(name)
+    return target?.kind === 'aggregate' && target.customEmit
+  })
 }
 
 function aliased(sql: string, name: string): Expr {

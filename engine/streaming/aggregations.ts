@@ -1,6 +1,6 @@
 import type { Expr, Select } from '../../dialect/ast.js'
 import { EngineError } from '../errors.js'
-import { AggregateState, type GroupState } from './aggregate_state.js'
+import { AggregateState, emitsItself, type GroupState } from './aggregate_state.js'
 import { AnswerAggregate } from './answer_aggregate.js'
 import type { Backfill } from './backfill.js'
 import { overChangelog } from './changelog_functions.js'
@@ -45,8 +45,11 @@ export class Aggregations {
     const below = groupsByWindow(written) ? windowBelow(source) : directWindow(source)
     const assign = below instanceof WindowAssign ? below : undefined
     const session = below instanceof SessionAssign ? below : undefined
-    const windowed = assign !== undefined || session !== undefined
-    const policy = emitPolicy(written.emit, windowed)
+    const own = emitsItself(written, this.pipe)
+    const windowed = !own && (assign !== undefined || session !== undefined)
+    const asked = emitPolicy(written.emit, assign !== undefined || session !== undefined)
+    // A function that decides itself when to speak does so for each append.
+    const policy: EmitPolicy = own ? { ...asked, kind: 'on_update', periodMs: 0, own } : asked
     if (windowed && source.semantic === 'changelog') {
       throw new EngineError('NOT_IMPLEMENTED', 'The window is not supported in changelog query processing')
     }
@@ -54,8 +57,8 @@ export class Aggregations {
       return this.#changelog(written, input, policy, outer)
     }
     const select = withSubstreams(written)
-    if (session) return SessionAggregate.create(this.pipe, select, session, source, policy)
-    if (assign) return this.#window(written, select, assign, source, policy)
+    if (session && !own) return SessionAggregate.create(this.pipe, select, session, source, policy)
+    if (assign && !own) return this.#window(written, select, assign, source, policy)
     if (givesAnswers(source)) return AnswerAggregate.create(this.pipe, select, source)
     const state = await this.#groups(select, input, false)
     return this.#global(source, state, written.partitionBy ?? [], policy)

@@ -14,6 +14,8 @@ export interface EmitPolicy {
   repeat: boolean
   delayMs: number
   timeoutMs?: number
+  /** A function decides itself when it speaks, also while the past is read. */
+  own?: true
 }
 
 const UNSUPPORTED: [keyof Emit, string][] = [

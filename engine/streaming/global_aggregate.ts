@@ -45,7 +45,7 @@ export class GlobalAggregate implements Operator {
     const fresh = await this.state.add(batch, bindings)
     if (fresh) ticker.touch(batch)
     // Nothing in between is shown while the past is read (emit_during_backfill = 0).
-    if (this.backfill.running(batch)) return undefined
+    if (this.backfill.running(batch) && !this.policy.own) return undefined
     const early = this.backfill.ends(batch)
     if (this.policy.kind === 'on_update' && this.policy.periodMs === 0) {
       if (!ticker.dirty) return undefined

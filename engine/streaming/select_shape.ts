@@ -2,15 +2,16 @@ import type { Expr, NamedTable, Select, TableExpr, TableFunction } from '../../d
 import { columnName, isAggregateFunction } from '../../dialect/index.js'
 import { EngineError } from '../errors.js'
 import type { TranslateEnv } from '../planner/index.js'
-import { fingerprint, rewriteExpr, rewriteQuery } from '../planner/walk.js'
+import { fingerprint, rewriteExpr, rewriteQuery, visitExpr } from '../planner/walk.js'
 import type { Ctes } from './is_streaming.js'
 import { columnsOf } from './syntax.js'
 
 /**
  * Aggregates over `OVER (PARTITION BY keys)` → the same aggregates with PARTITION BY keys of the SELECT, which is what
- * they mean in a streaming query. Throws 48 where the functions differ in their keys, order or have a frame.
+ * they mean in a streaming query. Throws 48 where the functions differ in their keys.
  */
 export function withoutOver(select: Select, env: TranslateEnv): Select {
+  for (const item of select.columns) refuseWindows(item)
   const isAggregate = (name: string) => isAggregateFunction(name) || env.lookup(name)?.kind === 'aggregate'
   // With PARTITION BY of the SELECT every aggregate is one over it.
   let keys = select.partitionBy
@@ -21,9 +22,6 @@ export function withoutOver(select: Select, env: TranslateEnv): Select {
       if (expr.over === undefined) plain = true
       if (typeof expr.over !== 'object' || expr.over.partitionBy.length === 0) return undefined
       const { over, ...call } = expr
-      if (over.orderBy.length > 0 || over.frame) {
-        throw unsupported('ORDER BY or a frame in a streaming window over aggregation')
-      }
       if (keys && over.partitionBy.map(fingerprint).join() !== keys.map(fingerprint).join()) {
         throw unsupported('Different PARTITION BY in one streaming query')
       }
@@ -41,6 +39,36 @@ export function withoutOver(select: Select, env: TranslateEnv): Select {
   if (plain && !select.partitionBy)
     throw unsupported('Aggregates with and without OVER in one streaming query')
   return { ...select, columns, partitionBy: keys }
+}
+
+/** Of OVER only PARTITION BY has a meaning in a streaming query. Throws 48, and 997 for a frame. */
+function refuseWindows(expr: Expr): void {
+  visitExpr(expr, (part) => {
+    if (part.kind !== 'call' || part.over === undefined) return undefined
+    const { name, over } = part
+    if (typeof over === 'string' || over.base !== undefined) {
+      throw new EngineError('NOT_IMPLEMENTED', 'No support that use predefined window in streaming queries')
+    }
+    if (over.frame) {
+      throw new EngineError(
+        'UNSUPPORTED',
+        `Window frame is not supported in streaming window over aggregation '${name}'`,
+      )
+    }
+    if (over.orderBy.length > 0) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        `Order by is not support in streaming window over aggregation '${name}'`,
+      )
+    }
+    if (over.partitionBy.length === 0) {
+      throw new EngineError(
+        'NOT_IMPLEMENTED',
+        `'PARTITION BY' is required but missing in streaming window over aggregation '${name}'`,
+      )
+    }
+    return undefined
+  })
 }
 
 /** PARTITION BY: every key by itself, which for an aggregation without windows is one more key. */

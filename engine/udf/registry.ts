@@ -198,7 +198,8 @@ class Registry implements OpenUdfRegistry {
    * `<name>_v<n>_delta`   the same over array(tuple(args…, _tp_delta int8)), for changelogs
    * `<name>_v<n>_step`    (state string, array(tuple(args…))) → state, `_finish` (state) → result: where the
    *                       object can serialise itself, for states that must not grow with the rows
-   * With a custom emit the result is the array of what `finalize` gave.
+   * With a custom emit each row also has the number of the batch that it came with, and the result is the array of what
+   * the last batch made the object emit.
    */
   async #publishAggregate(name: string, body: ScalarBody): Promise<Published> {
     if (body.language === 'remote') throw new EngineError('NOT_IMPLEMENTED', 'Remote aggregate functions')
@@ -231,7 +232,7 @@ class Registry implements OpenUdfRegistry {
     const state = { name: 'state', type: 'String' }
     const rows = (delta: boolean) => ({
       name: 'rows',
-      type: `Array(Tuple(${[...args.map((arg) => storeType(arg.type)), ...(delta ? ['Int8'] : [])].join(', ')}))`,
+      type: `Array(Tuple(${[...args.map((arg) => storeType(arg.type)), ...(delta ? ['Int8'] : []), ...(traits.customEmit ? ['UInt64'] : [])].join(', ')}))`,
     })
     const resultType: ValueType = traits.customEmit ? { kind: 'array', of: returns } : returns
     const result = storeType(resultType)

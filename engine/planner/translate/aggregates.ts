@@ -316,6 +316,12 @@ function builtinBase(name: string, args: string[], given: string[], scope: Scope
   return { name: store, parameters: given, args }
 }
 
+/**
+ * Stands in a partial for the number of the batch that it is of: what a function with an emit strategy of its own
+ * emits depends on which rows came together.
+ */
+export const BATCH = '0/*tp_batch*/'
+
 type AggregateUdf = Extract<CallTarget, { kind: 'aggregate' }>
 
 /** A JavaScript aggregate is fed the array of its argument tuples when the group is complete. */
@@ -333,7 +339,8 @@ function udfBase(
   }
   const given = hasDelta(call, udf) ? args.slice(0, -1) : args
   const { cast, notNull } = aggregateArguments(call.name, given, udf.argTypes)
-  const row = `tuple(${[...cast, ...args.slice(given.length)].join(', ')})`
+  const more = udf.customEmit ? [`toUInt64(${BATCH})`] : []
+  const row = `tuple(${[...cast, ...args.slice(given.length), ...more].join(', ')})`
   const finalName = given === args ? udf.finalName : `${udf.finalName}_delta`
   const { arrival } = scope
   const inOrder = (r: string) =>
@@ -342,7 +349,7 @@ function udfBase(
     name: 'groupArray',
     parameters: [],
     args: [arrival === undefined ? row : `tuple(${arrival}, ${row})`],
-    // With an emit strategy of its own it gives any number of results, each a row.
+    // With an emit strategy of its own it gives what the last batch made it emit, each a row.
     finish: (r) => {
       const result = `${finalName}(${inOrder(r)})`
       return udf.customEmit ? `arrayJoin(${result})` : result

@@ -170,6 +170,36 @@ function aggregateRunner(
     member(instance, 'process', columns)
   }
 
+  const readBatch = makeReader({ kind: 'int', bits: 64, signed: false })
+
+  /** Rows with the number of their batch: batch by batch, and what the last one makes the instance emit. */
+  const emitted = (instance: Aggregate, input: Input): unknown[] => {
+    let results: unknown[] = []
+    let columns: unknown[][] = readRow.map(() => [])
+    let batch: string | undefined
+    const flush = () => {
+      const times = Number(member(instance, 'process', columns) ?? 0)
+      const given = times > 0 ? member(instance, 'finalize', []) : []
+      results = Array.isArray(given) ? given : []
+      if (times > 0 && results.length !== times) {
+        throw new ValueError(
+          UDF_INTERNAL_ERROR,
+          `Javascript UDA should emit ${times} times but only return ${results.length} results`,
+        )
+      }
+      columns = readRow.map(() => [])
+    }
+    for (let left = readVarUint(input); left > 0; left--) {
+      const row = readRow.map((read) => read(input))
+      const next = String(readBatch(input))
+      if (batch !== undefined && next !== batch) flush()
+      batch = next
+      row.forEach((value, i) => void columns[i]!.push(value))
+    }
+    if (batch !== undefined) flush()
+    return results
+  }
+
   const finish = (instance: Aggregate, output: Output): void => {
     const result = member(instance, 'finalize', [])
     if (result === undefined && !body.customEmit) {
@@ -192,6 +222,10 @@ function aggregateRunner(
     switch (body.operation) {
       case 'final': {
         const instance = instantiate()
+        if (body.customEmit) {
+          writeResult(output, emitted(instance, input))
+          return
+        }
         processRows(instance, input)
         finish(instance, output)
         return

@@ -89,6 +89,21 @@ describe('streaming queries', () => {
     await query.leave()
   })
 
+  it('let an aggregate with an emit strategy of its own speak for each append, once', async () => {
+    await engine.run(
+      'CREATE AGGREGATE FUNCTION tens(v int) RETURNS int LANGUAGE JAVASCRIPT AS $$ { has_customized_emit: true, initialize() { this.n = 0; this.out = [] }, process(v) { for (const x of v) { this.n += x; if (this.n >= 10) { this.out.push(this.n); this.n = 0 } } return this.out.length }, finalize() { const out = this.out; this.out = []; return out } } $$',
+    )
+    await engine.run('CREATE STREAM tens_s (g string, v int)')
+    const query = await tail('SELECT g, tens(v) FROM tens_s GROUP BY g', { default_format: 'CSV' })
+    await engine.run("INSERT INTO tens_s (g, v) VALUES ('a', 4), ('b', 12), ('a', 7)")
+    await until(async () => (query.state.text.split('\n').length > 2 ? true : undefined))
+    await engine.run("INSERT INTO tens_s (g, v) VALUES ('a', 9)")
+    await engine.run("INSERT INTO tens_s (g, v) VALUES ('a', 1), ('a', 30)")
+    await until(async () => (query.state.text.split('\n').length > 4 ? true : undefined))
+    expect(query.state.text.trim().split('\n').sort()).toEqual(['"a",10', '"a",11', '"a",30', '"b",12'])
+    await query.leave()
+  })
+
   it('answer at once and then row by row', async () => {
     const query = await tail('SELECT i, s FROM t', { default_format: 'JSONEachRow', query_id: 'tail-1' })
     expect(query.status).toBe(200)

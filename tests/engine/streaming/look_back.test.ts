@@ -187,9 +187,14 @@ describe('aggregates over a partition', () => {
     await bench.insert(s, [{ k: 'a', v: 3 }])
     expect(await tail.take(1)).toEqual([['a', '1', '3']])
     await tail.stop()
-    const fails = (columns: string) =>
-      expect(bench.query(`SELECT ${columns} FROM ${s} PARTITION BY k`)).rejects.toMatchObject({ code: 48 })
-    await fails('sum(v) OVER (PARTITION BY v)')
+    const fails = (columns: string, tail = '', code = 48) =>
+      expect(bench.query(`SELECT ${columns} FROM ${s} ${tail}`)).rejects.toMatchObject({ code })
+    await fails('sum(v) OVER (PARTITION BY v)', 'PARTITION BY k')
+    await fails('sum(v) OVER w', 'WINDOW w AS (PARTITION BY k)')
+    await fails('sum(v) OVER (PARTITION BY k ORDER BY v)')
+    await fails('sum(v) OVER ()')
+    await fails('lag(v) OVER ()')
+    await fails('sum(v) OVER (PARTITION BY k ROWS 1 PRECEDING)', '', 997)
   })
 
   it('speak when their substream has something new', async () => {

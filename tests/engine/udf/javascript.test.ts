@@ -366,7 +366,7 @@ describe('a JavaScript aggregate', () => {
     expect(await h.rows(`SELECT ${finalName}_delta([(5., 1), (2., 1), (5., -1)])`)).toEqual([[2]])
   })
 
-  it('with a custom emit gives every result so far', async () => {
+  it('with a custom emit gives what the last batch of rows makes it emit', async () => {
     const { finalName, customEmit } = await defineAggregate(
       'pairs',
       'a int32',
@@ -376,9 +376,11 @@ describe('a JavaScript aggregate', () => {
          finalize() { const out = this.out; this.out = []; return out } }`,
     )
     expect(customEmit).toBe(true)
-    expect(await h.rows(`SELECT ${finalName}([tuple(1), tuple(2), tuple(3), tuple(4), tuple(5)])`)).toEqual([
-      [[3, 7]],
-    ])
+    const given = (...rows: string[]) => h.rows(`SELECT ${finalName}([${rows.join(', ')}])`)
+    const first = ['(1, 7)', '(2, 7)', '(3, 7)', '(4, 7)', '(5, 7)']
+    expect(await given(...first)).toEqual([[[3, 7]]])
+    expect(await given(...first, '(6, 8)')).toEqual([[[11]]])
+    expect(await given(...first, '(6, 8)', '(7, 9)')).toEqual([[[]]])
   })
 
   it('must return its result', async () => {
