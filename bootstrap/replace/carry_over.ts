@@ -178,6 +178,7 @@ class Carrier {
     const state = this.#world.stateAfter(statement)
     const found = this.#world.before(key)
     const before = found?.kind === 'create_materialized_view' ? found : undefined
+    const former = before && this.#world.stateBefore(before)
     const used = [...state.scans.map(({ name }) => name), ...state.lookups]
     const isView = (name: string) => this.#world.after(name)?.kind === 'create_view'
     const scanned = state.scans.map(({ name }) => name)
@@ -200,11 +201,12 @@ class Carrier {
       object,
       before,
       after: this.#world.after(key) as CreateMaterializedView,
-      state: [...(before ? this.#world.stateBefore(before).state : []), ...state.state],
+      state: [...(former?.state ?? []), ...state.state],
+      enriches: state.enriches || former?.enriches === true,
       below,
       readBy: this.deployment.objects.filter(({ dependsOn }) => dependsOn.includes(key)).map((o) => o.name),
       scans: {
-        before: before ? this.#world.stateBefore(before).scans.map(({ name }) => name) : [],
+        before: former?.scans.map(({ name }) => name) ?? [],
         after: scanned,
       },
       looksUp: state.lookups.filter((name) => !isView(name)),

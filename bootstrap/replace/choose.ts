@@ -10,6 +10,8 @@ export interface Case {
   after: CreateMaterializedView
   /** What the old or the new query remembers of rows that have passed. */
   state: string[]
+  /** It joins what it reads with what it looks up, before or after. */
+  enriches: boolean
   /** What happens to what it reads. */
   below: {
     /** Plain views that are replaced: its query means something else. */
@@ -93,6 +95,9 @@ function obstaclesOf(one: Case): Obstacles {
         : (remembers ??
           recomputed ??
           (below.moved.length > 0 ? `${below.moved.join(', ')} is made anew` : undefined) ??
+          (can.positions === 'by source' && one.enriches && joinsAnew(one)
+            ? 'what its join has to keep may be another'
+            : undefined) ??
           (below.redefined.length > 0 && !can.replacesViewsAtOnce
             ? `${below.redefined.join(', ')} is replaced, which this edition refuses while it is there`
             : undefined) ??
@@ -114,6 +119,13 @@ function obstaclesOf(one: Case): Obstacles {
       (readBy.length > 0 ? `${readBy.join(', ')} reads it by its name` : undefined),
     restart: undefined,
   }
+}
+
+/** The embedded engine keeps older rows for some conditions of a join, and none for others. */
+function joinsAnew({ before, after, below }: Case): boolean {
+  if (below.redefined.length > 0) return true
+  const from = (query: Query | undefined) => (query?.kind === 'select' ? textOf(query.from) : '')
+  return from(before?.query) !== from(after.query)
 }
 
 /** Where `seek_to` holds for everything that a query reads. */

@@ -19,6 +19,8 @@ export interface QueryState {
   lookups: string[]
   /** What it remembers of rows that have passed: empty where each row is answered by itself. */
   state: string[]
+  /** Rows are joined with what is looked up. */
+  enriches: boolean
 }
 
 export interface Scan {
@@ -50,13 +52,19 @@ interface Place {
 export function queryState(query: Query, relations: Relations): QueryState {
   const reader = new Reader(relations)
   reader.query(query, { role: 'scan', ctes: new Map() })
-  return { scans: reader.scans, lookups: [...reader.lookups], state: [...reader.state] }
+  return {
+    scans: reader.scans,
+    lookups: [...reader.lookups],
+    state: [...reader.state],
+    enriches: reader.enriches,
+  }
 }
 
 class Reader {
   readonly scans: Scan[] = []
   readonly lookups = new Set<string>()
   readonly state = new Set<string>()
+  enriches = false
 
   constructor(readonly relations: Relations) {}
 
@@ -96,7 +104,8 @@ class Reader {
     else if (table.kind === 'join') {
       this.#table(table.left, place)
       const looksUp = place.role === 'lookup' || this.#isLookup(table.right, place)
-      if (!looksUp) this.state.add('it joins two streams and keeps rows of both')
+      if (looksUp) this.enriches = true
+      else this.state.add('it joins two streams and keeps rows of both')
       this.#table(table.right, looksUp ? { ...place, role: 'lookup' } : place)
     }
   }

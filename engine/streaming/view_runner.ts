@@ -1,3 +1,4 @@
+import type { Query } from '../../dialect/ast.js'
 import { viewsOnTheWay } from '../catalog/dependencies.js'
 import { atRank } from '../chdb/turns.js'
 import type { MaterializedViewObject, QueryContext, ViewStatus } from '../contracts.js'
@@ -38,6 +39,8 @@ export class ViewRunner {
   #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   #parts: Parts | undefined
+  /** What runs, or ran last: plain views that are replaced meanwhile mean nothing to what it has kept. */
+  #built: Query | undefined
   #lastSources: ViewStatus['sources'] = [{ name: '', processed: 0, available: 0 }]
   readonly #bestEffort: boolean
   readonly #progress: Progress
@@ -138,7 +141,7 @@ export class ViewRunner {
   async layout(): Promise<Layout> {
     const pipe = new Pipe(`q${this.id}`, undefined, this.deps, this.context, this.id, true)
     try {
-      const query = this.expand()
+      const query = this.#built ?? this.expand()
       const built = await build(pipe, query)
       return { ...built, query, tables: [...pipe.tables] }
     } finally {
@@ -191,7 +194,9 @@ export class ViewRunner {
     const label = `${this.view.name.database}.${this.view.name.name}`
     const pipe = new Pipe(this.id, this.#owner, this.deps, this.context, label)
     try {
-      const { root, scans } = await build(pipe, this.expand())
+      const query = this.#built ?? this.expand()
+      const { root, scans } = await build(pipe, query)
+      this.#built = query
       const sink = Sink.open(pipe, this.view, root.columns)
       const parts = { pipe, sink, pump: new Pump(root, scans) }
       this.#parts = parts

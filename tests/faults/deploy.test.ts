@@ -225,7 +225,7 @@ describe('changes under load', () => {
     edit('views/trending_listed.sql', (sql) =>
       sql.replace(
         "WHERE jup_token_type != 'banned'",
-        "WHERE jup_token_type != 'banned' AND symbol != 'none'",
+        "WHERE jup_token_type != 'banned' AND address != 'none'",
       ),
     )
 
@@ -240,7 +240,10 @@ describe('changes under load', () => {
     note('another filter')
     await turnOf(3)
     await join()
-    expect(ways(await bootstrap())).toEqual({ trending_listed: 'replace', mv_trending_categorized: 'modify' })
+    expect(ways(await bootstrap())).toEqual({
+      trending_listed: 'replace',
+      mv_trending_categorized: 'handover',
+    })
     note('another join')
   })
 
@@ -251,7 +254,7 @@ describe('changes under load', () => {
       trending_screened: 'replace',
       mv_trending_signals: 'modify',
       trending_listed: 'replace',
-      mv_trending_categorized: 'modify',
+      mv_trending_categorized: 'handover',
     })
   })
 
