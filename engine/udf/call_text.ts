@@ -7,7 +7,7 @@ const NEVER_NULL = new Set(['array', 'map', 'tuple', 'nullable'])
 /**
  * A call of a scalar function as the store's text, over arguments that are the store's text already: cast to the
  * declared types, and NULL where an argument is NULL, without a call. The result's type is nullable only where an
- * argument's is, which the store knows alone: `toTypeName` is a constant there, and may stand in a CAST.
+ * argument's is, which the store knows alone: an element of an array is, where its index is, and `x < x` is where x is.
  * Functions that run outside the store do not get the store's own treatment of NULL, so it is written out.
  *
  * `materialize` keeps the store from calling a function of constants while it analyses a statement: that happens
@@ -32,9 +32,12 @@ export function scalarCallText(
   const returns = valueType(target.returns)
   const plain = storeType(returns)
   if (returns.kind === 'nullable') return `if(${anyNull}, NULL, ${call})`
-  if (NEVER_NULL.has(returns.kind)) return `if(${anyNull}, defaultValueOfTypeName(${quote(plain)}), ${call})`
-  const nullableType = mayBeNull.map((arg) => `startsWith(toTypeName(${arg}), 'Nullable(')`).join(' OR ')
-  return `CAST(if(${anyNull}, NULL, ${call}), if(${nullableType}, ${quote(`Nullable(${plain})`)}, ${quote(plain)}))`
+  const value = `if(${anyNull}, defaultValueOfTypeName(${quote(plain)}), ${call})`
+  if (NEVER_NULL.has(returns.kind)) return value
+  // NULL itself has no type that the element could have.
+  if (mayBeNull.includes('NULL')) return `CAST(NULL, ${quote(`Nullable(${plain})`)})`
+  const first = ['1', ...mayBeNull.map((arg) => `less(${arg}, ${arg})`)].join(' + ')
+  return `arrayElement([${value}], ${first})`
 }
 
 function quote(text: string): string {

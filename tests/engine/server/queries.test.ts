@@ -89,6 +89,19 @@ describe('streaming queries', () => {
     await query.leave()
   })
 
+  it('call a function of the user over what aggregates give', async () => {
+    await engine.run(
+      'CREATE FUNCTION plus_five(v int) RETURNS int LANGUAGE JAVASCRIPT AS $$ function plus_five(v) { return v.map((x) => x + 5) } $$',
+    )
+    const query = await tail(
+      'SELECT plus_five(count()::int), plus_five(max(i)), plus_five(null) FROM t WHERE _tp_sn < 2 EMIT ON UPDATE',
+      { default_format: 'CSV' },
+    )
+    await until(async () => (query.state.text.includes('\n') ? true : undefined))
+    expect(query.state.text).toBe('7,7,\\N\n')
+    await query.leave()
+  })
+
   it('let an aggregate with an emit strategy of its own speak for each append, once', async () => {
     await engine.run(
       'CREATE AGGREGATE FUNCTION tens(v int) RETURNS int LANGUAGE JAVASCRIPT AS $$ { has_customized_emit: true, initialize() { this.n = 0; this.out = [] }, process(v) { for (const x of v) { this.n += x; if (this.n >= 10) { this.out.push(this.n); this.n = 0 } } return this.out.length }, finalize() { const out = this.out; this.out = []; return out } } $$',
