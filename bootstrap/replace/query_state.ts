@@ -103,8 +103,10 @@ class Reader {
     else if (table.kind === 'table_function') this.#function(table, place)
     else if (table.kind === 'join') {
       this.#table(table.left, place)
-      const looksUp = place.role === 'lookup' || this.#isLookup(table.right, place)
+      const older = this.#needsOlder(table, place)
+      const looksUp = place.role === 'lookup' || (!older && this.#isLookup(table.right, place))
       if (looksUp) this.enriches = true
+      else if (older) this.state.add('its join keeps older rows of its right side')
       else this.state.add('it joins two streams and keeps rows of both')
       this.#table(table.right, looksUp ? { ...place, role: 'lookup' } : place)
     }
@@ -132,6 +134,23 @@ class Reader {
     if (!isBounded && place.role === 'scan')
       this.state.add(WINDOWS.has(name) ? 'it has windows that are open' : `it remembers rows (${name})`)
     this.#table(argument.table, isBounded ? { ...place, role: 'lookup' } : place)
+  }
+
+  /** Whether a row that is replaced stays of use: where the newer one may not pass the condition that stands before the join. */
+  #needsOlder({ strictness, right }: Extract<TableExpr, { kind: 'join' }>, place: Place): boolean {
+    if (strictness !== 'asof' && strictness !== 'latest' && strictness !== 'any') return false
+    if (right.kind !== 'subquery_table' || right.query.kind === 'union') return false
+    const { from, where } = right.query
+    const stream = from?.kind === 'table' ? this.relations.statement(from.name.name) : undefined
+    if (!where || stream?.kind !== 'create_stream' || !this.#isLookup(right, place)) return false
+    const key = keyColumns(stream)
+    let older = false
+    visit([where], {
+      expr: (expr) => {
+        if (expr.kind === 'column' && !key.includes(expr.path.at(-1)!)) older = true
+      },
+    })
+    return older
   }
 
   /** Whether a right side is looked up as it is now, instead of being read row by row. */
@@ -172,4 +191,9 @@ function seekOf(query: Query): string | undefined {
 
 function without(ctes: ReadonlyMap<string, Query>, name: string): ReadonlyMap<string, Query> {
   return new Map([...ctes].filter(([known]) => known !== name))
+}
+
+function keyColumns({ primaryKey }: CreateStream): string[] {
+  const parts = primaryKey?.kind === 'tuple' ? primaryKey.items : primaryKey ? [primaryKey] : []
+  return parts.flatMap((part) => (part.kind === 'column' ? [part.path.at(-1)!] : []))
 }

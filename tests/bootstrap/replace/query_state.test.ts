@@ -33,6 +33,10 @@ describe('what a query remembers', () => {
       'SELECT c.id FROM clicks AS c LEFT ASOF JOIN (SELECT id FROM users WHERE id > 1) AS u ON c.id = u.id',
       [],
     ],
+    [
+      "SELECT c.id FROM clicks AS c LEFT ASOF JOIN (SELECT id FROM users WHERE name != '') AS u ON c.id = u.id",
+      ['its join keeps older rows of its right side'],
+    ],
     ['SELECT c.id FROM clicks AS c INNER JOIN table(views) AS v ON c.id = v.id', []],
     ['SELECT c.id FROM clicks AS c INNER JOIN kept ON c.id = kept.id', []],
     ['SELECT id FROM clicks UNION ALL SELECT id FROM views', []],
