@@ -35,7 +35,15 @@ import { Replay, refusedReplay } from './replay.js'
 import { fromThere, withSharedNames } from './reserved_columns.js'
 import { isKeyed, Scan } from './scan.js'
 import { namedSeeks, type Seeks, withSeekOf } from './seek.js'
-import { byAlias, namedCtes, passedOn, tableNames, unsupported, withoutOver } from './select_shape.js'
+import {
+  byAlias,
+  namedCtes,
+  passedOn,
+  positionsOf,
+  tableNames,
+  unsupported,
+  withoutOver,
+} from './select_shape.js'
 import { SessionAssign } from './session_assign.js'
 import { OperatorSource } from './source.js'
 import { startOf, timeConditions } from './start.js'
@@ -129,7 +137,7 @@ class Builder {
     const place: Place = {
       ctes,
       settings: { ...outer.settings, ...settingsOf(select.settings) },
-      time: [...inherited, ...timeConditions(terms, aliases)],
+      time: [...inherited, ...timeConditions(terms, aliases, false, positionsOf(from, ctes))],
       terms,
       named: namesOf(select),
       tracks: aggregates || changes || outer.tracks,

@@ -4,7 +4,8 @@ import { EngineError } from '../errors.js'
 import type { TranslateEnv } from '../planner/index.js'
 import { fingerprint, rewriteExpr, rewriteQuery, visitExpr } from '../planner/walk.js'
 import type { Ctes } from './is_streaming.js'
-import { columnsOf } from './syntax.js'
+import { POSITIONS } from './start.js'
+import { column, columnsOf } from './syntax.js'
 
 /**
  * Aggregates over `OVER (PARTITION BY keys)` → the same aggregates with PARTITION BY keys of the SELECT, which is what
@@ -96,7 +97,38 @@ export function unsupported(what: string): EngineError {
 /** Those of the conditions on the output's `_tp_time` and `_tp_sn` that are conditions on the input's. */
 export function passedOn(conditions: Expr[], select: Select): Expr[] {
   if (select.groupBy) return []
-  return conditions.filter((term) => columnsOf(term).every((ref) => keeps(select, ref.path.at(-1)!)))
+  const names = renamedPositions(select)
+  return conditions
+    .filter((term) =>
+      columnsOf(term).every(({ path }) => names.has(path.at(-1)!) || keeps(select, path.at(-1)!)),
+    )
+    .map((term) =>
+      rewriteExpr(term, {
+        expr: (expr) => {
+          const name = expr.kind === 'column' ? names.get(expr.path.at(-1)!) : undefined
+          return name === undefined ? undefined : column(name)
+        },
+      }),
+    )
+}
+
+/** Other names by which a SELECT shows the position of its rows: `_tp_time AS t`. */
+function renamedPositions({ columns }: Select): Map<string, string> {
+  return new Map(
+    columns.flatMap((item) => {
+      const name = item.kind === 'alias' && item.expr.kind === 'column' ? item.expr.path.at(-1)! : ''
+      return item.kind === 'alias' && POSITIONS.includes(name) && item.name !== name
+        ? [[item.name, name] as const]
+        : []
+    }),
+  )
+}
+
+/** The names of positions that what stands in a FROM gives them. */
+export function positionsOf(from: TableExpr, ctes: Ctes): ReadonlySet<string> {
+  const isCte = from.kind === 'table' && from.name.database === undefined
+  const query = isCte ? ctes.get(from.name.name) : from.kind === 'subquery_table' ? from.query : undefined
+  return new Set(query?.kind === 'select' && !query.groupBy ? renamedPositions(query).keys() : [])
 }
 
 function keeps(select: Select, name: string): boolean {

@@ -12,20 +12,27 @@ import { columnsOf, selectFrom } from './syntax.js'
 const COMPARISONS = new Set(['>', '>=', '<', '<=', '=', '!='])
 
 /** Columns that tell where in a stream a row is. */
-const POSITIONS = ['_tp_time', '_tp_sn']
+export const POSITIONS: readonly string[] = ['_tp_time', '_tp_sn']
+const NONE: ReadonlySet<string> = new Set()
 
 /**
  * The comparisons of `_tp_time` and `_tp_sn` with constants among the terms of a WHERE, with the column unqualified.
  * Any of them makes the scan begin in the past, also one that is but a part of a term (Proton's EventPredicateVisitor):
  * then the first row for which one of the parts holds is where it begins. `qualified`: a plain name is another
- * relation's. Throws 183 for a comparison with anything else.
+ * relation's. `renamed`: further names that the columns go by. Throws 183 for a comparison with anything else.
  */
-export function timeConditions(terms: Expr[], aliases: string[], qualified = false): Expr[] {
+export function timeConditions(
+  terms: Expr[],
+  aliases: string[],
+  qualified = false,
+  renamed: ReadonlySet<string> = NONE,
+): Expr[] {
+  const find = (expr: Expr) => position(expr, aliases, qualified, renamed)
   const result: Expr[] = []
   for (const term of terms) {
     const parts: Expr[] = []
     visitExpr(term, (expr) => {
-      const part = comparison(expr, aliases, qualified)
+      const part = comparison(expr, find)
       if (part) parts.push(part)
       return part === undefined
     })
@@ -36,16 +43,16 @@ export function timeConditions(terms: Expr[], aliases: string[], qualified = fal
 }
 
 /** One comparison of a position with a constant. */
-function comparison(expr: Expr, aliases: string[], qualified: boolean): Expr | undefined {
+function comparison(expr: Expr, find: (expr: Expr) => Expr | undefined): Expr | undefined {
   if (expr.kind === 'between') {
-    const column = position(expr.expr, aliases, qualified)
+    const column = find(expr.expr)
     if (!column) return undefined
     for (const bound of [expr.low, expr.high]) checkConstant(expr.expr, bound)
     return { ...expr, expr: column }
   }
   if (expr.kind !== 'binary' || !COMPARISONS.has(expr.op)) return undefined
-  const left = position(expr.left, aliases, qualified)
-  const right = position(expr.right, aliases, qualified)
+  const left = find(expr.left)
+  const right = find(expr.right)
   if (left) checkConstant(expr.left, expr.right, LATER.has(expr.op))
   if (right) checkConstant(expr.right, expr.left, EARLIER.has(expr.op))
   if (left) return { ...expr, left }
@@ -59,7 +66,7 @@ function checkConstant(column: Expr, value: Expr, isLater = true): void {
   const name = column.kind === 'column' ? column.path.at(-1)! : ''
   const isNumber = name === '_tp_sn'
   const isWrong = isNumber ? literalNumber(value)! < 0 || isText(value) : isEarliest(value) && !isLater
-  if (isConstant(value) && !isWrong) return
+  if ((isConstant(value) && !isWrong) || !POSITIONS.includes(name)) return
   throw new EngineError(
     'UNEXPECTED_EXPRESSION',
     isNumber
@@ -76,9 +83,14 @@ function isEarliest(expr: Expr): boolean {
   return expr.kind === 'call' && /^earliest_(?:ts|timestamp)$/i.test(expr.name)
 }
 
-function position(expr: Expr, aliases: string[], qualified: boolean): Expr | undefined {
+function position(
+  expr: Expr,
+  aliases: string[],
+  qualified: boolean,
+  renamed: ReadonlySet<string>,
+): Expr | undefined {
   const name = expr.kind === 'column' ? expr.path.at(-1)! : ''
-  if (expr.kind !== 'column' || !POSITIONS.includes(name)) return undefined
+  if (expr.kind !== 'column' || !(POSITIONS.includes(name) || renamed.has(name))) return undefined
   const here = expr.path.length === 1 ? !qualified : aliases.includes(expr.path.at(-2)!)
   return here ? { kind: 'column', path: [name] } : undefined
 }

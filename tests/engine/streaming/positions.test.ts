@@ -45,6 +45,16 @@ describe('conditions on the position of a row', () => {
     expect(await past('SELECT i FROM l WHERE i > 1')).toEqual([])
   })
 
+  it('pass through subqueries and CTEs under other names', async () => {
+    expect(await past('SELECT i FROM (SELECT i, _tp_sn AS n FROM l) WHERE n >= 2')).toEqual([2, 3])
+    expect(
+      await past(
+        "WITH c AS (SELECT i, _tp_time AS t FROM l), d AS (SELECT i, t FROM c) SELECT c.i FROM c WHERE c.t > '2024-01-01 00:00:02'",
+      ),
+    ).toEqual([3])
+    expect(await past('SELECT i FROM (SELECT i, i AS t FROM l) WHERE t > 1')).toEqual([])
+  })
+
   it('compare with constants, also by name or computed by a query', async () => {
     expect(await past('WITH 3 AS n SELECT i FROM l WHERE _tp_sn >= n')).toEqual([3])
     expect(await past('SELECT i FROM l WHERE _tp_sn > (SELECT max(_tp_sn) - 1 FROM table(l))')).toEqual([3])
