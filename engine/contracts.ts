@@ -219,6 +219,8 @@ export type RowSource =
       /** Limits of the query. */
       settings?: Record<string, string | number>
       picked?: string[]
+      /** The store's types of `columns`, where they are known. */
+      types?: string[]
       widened?: [before: string, after: string]
       /** Asked when the rows are written: how many they were, where that is known for sure and they were written just now. */
       count?: () => number | undefined
@@ -261,13 +263,21 @@ export interface StreamStore {
       baseSn?: number /** What `Chdb.kill` aims at. */
       tag?: string
       signal?: AbortSignal
+      /** Few rows, whose token (if any) was never used: they may wait in the log until more have come. */
+      few?: boolean
     },
   ): Promise<AppendResult>
   /** Appends that follow each other, at once where the number of rows of each is known. Each has a token. */
-  appendPieces(stream: StreamObject, pieces: { rows: RowSource; token: string }[]): Promise<AppendResult>
+  appendPieces(
+    stream: StreamObject,
+    pieces: { rows: RowSource; token: string }[],
+    options?: { few?: boolean },
+  ): Promise<AppendResult>
   /** Holds the stream's write lock while `body` runs: it gets the number that the next row will have. */
   withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T>
   delete(stream: StreamObject, whereSql: string): Promise<void>
+  /** Writes rows that wait in the log into their table, so that readers of many rows find them there. */
+  settle(stream: StreamObject): Promise<void>
   /** Rows with `from < _tp_sn <= to`, all versions and deltas, with `_tp_sn`, `_tp_shard`, `_tp_append_time` addressable. */
   slice(stream: StreamObject, from: number, to: number, shape?: SliceShape): Relation
   /** All rows of an append stream, the compacted rows of a keyed one. */
@@ -285,6 +295,7 @@ export interface StreamStore {
   watch(stream: StreamObject, listener: () => void): () => void
   /** Loads sequence numbers, repairs what a crash left between history and current rows. */
   open(streams: StreamObject[]): Promise<void>
+  close(): void
 }
 
 // ---------------------------------------------------------------- functions

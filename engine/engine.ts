@@ -182,7 +182,9 @@ async function compose(options: EngineOptions, log: EngineLog, closers: Closers)
   for (const fn of catalog.functions()) await udfs.define(fn)
   const store = await openStreamStore(chdb, {
     shardSql: (stream) => shardSql(stream, udfs),
+    hotLog: join(dir, 'hot.log'),
   })
+  closers.add(async () => store.close())
   const streams = catalog.list().filter((object) => object.kind === 'stream')
   const orphans = await dropOrphans(chdb, new Set([...streams.map((stream) => stream.id), ...inboxes.ids()]))
   if (orphans > 0) log.info(`dropped ${orphans} tables that an unfinished process left`)

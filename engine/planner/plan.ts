@@ -204,6 +204,7 @@ class BoundedPlanner {
     const object = catalog.require(leaf.name, this.#context.database)
     switch (object.kind) {
       case 'stream': {
+        await store.settle(object)
         const relation = store.shown(object)
         this.#ordered.add(relation.sql)
         return relation

@@ -75,7 +75,11 @@ interface TableSize {
 }
 
 /** Rows and bytes per table of the store. */
-async function tableSizes(deps: Pick<StatementDeps, 'chdb'>): Promise<Map<string, TableSize>> {
+async function tableSizes(
+  deps: Pick<StatementDeps, 'chdb' | 'store' | 'catalog'>,
+): Promise<Map<string, TableSize>> {
+  const streams = deps.catalog.list().filter((object) => object.kind === 'stream')
+  await Promise.all(streams.map((stream) => deps.store.settle(stream)))
   const rows = await deps.chdb.rows<[string, string, string]>(
     `SELECT concat(database, '.', name), toString(ifNull(total_rows, 0)), toString(ifNull(total_bytes, 0)) FROM system.tables WHERE database = '${STORE_DATABASE}'`,
   )

@@ -15,7 +15,7 @@ const SEPARATORS: Record<string, string> = {
 }
 
 /** Larger appends are worth a statement of their own, in bytes. */
-const SMALL = 64 * 1024
+export const SMALL = 64 * 1024
 /** A statement takes at most so much of what waits, in bytes. */
 const MOST = 1024 * 1024
 

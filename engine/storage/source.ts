@@ -23,6 +23,8 @@ const VALUES_SETTINGS = {
 export interface SelectSource {
   /** The rows as a SELECT with `ROW_NUMBER` as a further column, given as its expression. */
   select(number: string): string
+  /** The same, as the texts before and after the expression; further columns may stand before it. */
+  widened?: [before: string, after: string]
   columns: string[]
   settings: Record<string, string | number>
 }
@@ -40,6 +42,7 @@ export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
         widened
           ? `${widened[0]}${number}${widened[1]}`
           : `SELECT ${list}, ${number} AS ${ROW_NUMBER} FROM (${rows.select})`,
+      widened,
       columns: rows.columns,
       settings: rows.settings ?? {},
     }
@@ -57,9 +60,11 @@ export function asSelect(stream: StreamObject, rows: RowSource): SelectSource {
     return column
   })
   const structure = ordered.map((column) => readableDefinition(column, named)).join(', ')
+  const before = `SELECT ${rows.columns.map(quoteIdentifier).join(', ')}, `
+  const after = ` AS ${ROW_NUMBER} FROM format(${quoteString(rows.format)}, ${quoteString(structure)}, ${dataLiteral(rows.data)})`
   return {
-    select: (number) =>
-      `SELECT ${rows.columns.map(quoteIdentifier).join(', ')}, ${number} AS ${ROW_NUMBER} FROM format(${quoteString(rows.format)}, ${quoteString(structure)}, ${dataLiteral(rows.data)})`,
+    select: (number) => `${before}${number}${after}`,
+    widened: [before, after],
     columns: rows.columns,
     settings: { ...READ_SETTINGS, ...(rows.format === 'Values' ? VALUES_SETTINGS : {}), ...rows.settings },
   }

@@ -1,4 +1,5 @@
 import { quoteIdentifier as id } from '../chdb/pool.js'
+import { atRank } from '../chdb/turns.js'
 import type {
   AppendResult,
   Chdb,
@@ -10,7 +11,8 @@ import type {
   StreamStore,
 } from '../contracts.js'
 import { textColumns } from '../text_columns.js'
-import { canBeGrouped, GroupedAppends } from './grouped_appends.js'
+import { canBeGrouped, GroupedAppends, SMALL } from './grouped_appends.js'
+import { HotRows } from './hot/rows.js'
 import { KeyedLocks } from './locks.js'
 import { isStack, LEVEL, stackedRows } from './retractions.js'
 import { ROW_NUMBER } from './row_number.js'
@@ -38,7 +40,14 @@ const KNOWN_APPENDS = 64
 
 type AppendOptions = NonNullable<Parameters<StreamStore['append']>[2]>
 
+/** Rows that wait in the log are written into their table after so long at the latest, in ms. */
+const MOVE_AFTER_MS = 5_000
+/** Nobody waits for rows to be moved. */
+const BEHIND_ALL = -1
+
 export interface StoreOptions {
+  /** The file of the rows that wait for others; none: rows go into their tables at once. */
+  hotLog?: string
   /** The store's SQL of a stream's sharding expression. */
   shardSql?(stream: StreamObject): string
 }
@@ -72,10 +81,40 @@ class ChdbStreamStore implements OpenStreamStore {
   readonly #unprojected = new Map<number, number>()
   /** Rows up to these numbers may have been removed. */
   readonly #removed = new Map<number, number>()
+  readonly #hot: HotRows | undefined
+  /** When the rows that wait go into their tables. */
+  readonly #moves = new Map<number, NodeJS.Timeout>()
 
   constructor(chdb: Chdb, options: StoreOptions) {
     this.#chdb = chdb
     this.#options = options
+    this.#hot = options.hotLog === undefined ? undefined : new HotRows(chdb, options.hotLog)
+  }
+
+  close(): void {
+    for (const timer of this.#moves.values()) clearTimeout(timer)
+    this.#moves.clear()
+    this.#hot?.close()
+  }
+
+  async settle(stream: StreamObject): Promise<void> {
+    if (this.#hot?.from(stream) !== undefined) await this.#move(stream)
+  }
+
+  /** Rows that wait go into their table, before anything else does. */
+  async #move(stream: StreamObject): Promise<void> {
+    clearTimeout(this.#moves.get(stream.id))
+    this.#moves.delete(stream.id)
+    await this.#hot?.move(stream)
+  }
+
+  #moveLater(stream: StreamObject, ms: number): void {
+    if (this.#moves.has(stream.id) && ms > 0) return
+    clearTimeout(this.#moves.get(stream.id))
+    // Where they cannot be written they wait on, as safe as before.
+    const move = () =>
+      atRank(BEHIND_ALL, () => this.settle(stream)).catch(() => this.#moveLater(stream, MOVE_AFTER_MS))
+    this.#moves.set(stream.id, setTimeout(move, ms).unref())
   }
 
   async create(stream: StreamObject): Promise<void> {
@@ -85,8 +124,12 @@ class ChdbStreamStore implements OpenStreamStore {
 
   async drop(stream: StreamObject): Promise<void> {
     await this.#locks.run(stream.id, async () => {
+      await this.#hot?.idle(stream)
       await this.#chdb.run(`DROP TABLE IF EXISTS ${historyTable(stream)} SYNC`)
       if (isKeyed(stream)) await this.#chdb.run(`DROP TABLE IF EXISTS ${currentTable(stream)} SYNC`)
+      clearTimeout(this.#moves.get(stream.id))
+      this.#moves.delete(stream.id)
+      this.#hot?.forget(stream, true)
       this.#last.delete(stream.id)
       this.#appends.delete(stream.id)
       this.#seenTokens.delete(stream.id)
@@ -98,6 +141,8 @@ class ChdbStreamStore implements OpenStreamStore {
   async truncate(stream: StreamObject): Promise<void> {
     await this.#locks.run(stream.id, async () => {
       await this.#raiseFloor(stream)
+      await this.#hot?.idle(stream)
+      this.#hot?.forget(stream, false)
       if (isKeyed(stream)) await this.#chdb.run(`TRUNCATE TABLE ${currentTable(stream)}`)
       await this.#chdb.run(`TRUNCATE TABLE ${historyTable(stream)}`)
     })
@@ -105,6 +150,7 @@ class ChdbStreamStore implements OpenStreamStore {
 
   async addColumn(stream: StreamObject, column: Column): Promise<void> {
     await this.#locks.run(stream.id, async () => {
+      await this.#move(stream)
       for (const table of [historyTable(stream), ...(isKeyed(stream) ? [currentTable(stream)] : [])]) {
         await this.#chdb.run(`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${columnDefinition(column)}`)
       }
@@ -117,6 +163,7 @@ class ChdbStreamStore implements OpenStreamStore {
 
   async trimWhere(stream: StreamObject, table: string, condition: string, upTo: number): Promise<void> {
     await this.#locks.run(stream.id, async () => {
+      await this.#move(stream)
       // Numbers are safe because the floor is written first.
       await this.#raiseFloor(stream)
       await this.#chdb.run(
@@ -134,11 +181,12 @@ class ChdbStreamStore implements OpenStreamStore {
     if (alone && canBeGrouped(rows) && !this.#locks.holds(stream.id)) {
       return this.#grouped.append(stream.id, rows, {
         locked: (body) => this.#locks.run(stream.id, body),
-        append: (together, sizes) => this.#append(stream, together, {}, sizes),
+        append: (together, sizes) => this.#append(stream, together, { few: true }, sizes),
         lastSn: () => this.lastSn(stream),
       })
     }
-    return this.#append(stream, rows, options)
+    const few = options.few ?? (alone && rows.kind === 'data' && rows.data.length < SMALL)
+    return this.#append(stream, rows, { ...options, few })
   }
 
   /** `sizes`: of the appends that these rows are, in order; default: all are one. */
@@ -156,13 +204,24 @@ class ChdbStreamStore implements OpenStreamStore {
       if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
       const nothing = { rows: 0, first: before + 1, last: before }
       if (options.token !== undefined && this.#seenTokens.get(stream.id)?.has(options.token)) return nothing
+      const few = options.few ? await this.#hot?.read(stream, rows, source, before) : undefined
+      if (few && !few.select) {
+        if (!few.chunk) return nothing
+        this.#hot!.add(stream, few.chunk, options.token)
+        const { last } = few.chunk
+        if (options.token !== undefined) this.#remember(stream, options.token)
+        await this.#publish(stream, before, last, sizes)
+        this.#moveLater(stream, this.#hot!.isWorthMoving(stream) ? 0 : MOVE_AFTER_MS)
+        return { rows: last - before, first: before + 1, last }
+      }
+      await this.#move(stream)
       // The token makes a repetition a no-op; should other rows have taken the numbers meanwhile, these rows go behind them.
       await this.#writing(stream, before, () =>
         this.#chdb.insertSelect({
           table: historyTable(stream),
-          columns: [...source.columns, '_tp_sn'],
-          select: source.select(`toUInt64(${before + 1} + rowNumberInAllBlocks())`),
-          rising: ROW_NUMBER,
+          columns: few?.select?.columns ?? [...source.columns, '_tp_sn'],
+          select: few?.select?.sql ?? source.select(`toUInt64(${before + 1} + rowNumberInAllBlocks())`),
+          rising: few?.select ? '_tp_sn' : ROW_NUMBER,
           token: options.token,
           tag: options.tag,
           signal: options.signal,
@@ -181,13 +240,14 @@ class ChdbStreamStore implements OpenStreamStore {
   async appendPieces(
     stream: StreamObject,
     pieces: { rows: RowSource; token: string }[],
+    { few = false } = {},
   ): Promise<AppendResult> {
     return this.#locks.run(stream.id, async () => {
       const before = this.lastSn(stream)
       const counts = pieces.map(({ rows, token }) => countOf(rows, token))
       if (pieces.length > 1 && counts.every((count) => count !== undefined)) {
         await this.#atOnce(stream, pieces, counts)
-      } else for (const { rows, token } of pieces) await this.#append(stream, rows, { token })
+      } else for (const { rows, token } of pieces) await this.#append(stream, rows, { token, few })
       const last = this.lastSn(stream)
       return { rows: last - before, first: before + 1, last }
     })
@@ -200,6 +260,7 @@ class ChdbStreamStore implements OpenStreamStore {
     counts: number[],
   ): Promise<void> {
     const before = this.lastSn(stream)
+    await this.#move(stream)
     if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
     let last = before
     const writes = pieces.map(({ rows, token }, i) => {
@@ -235,6 +296,7 @@ class ChdbStreamStore implements OpenStreamStore {
   async delete(stream: StreamObject, whereSql: string): Promise<void> {
     await this.#locks.run(stream.id, async () => {
       if (!isKeyed(stream)) {
+        await this.#move(stream)
         await this.#raiseFloor(stream)
         await this.#chdb.run(
           `ALTER TABLE ${historyTable(stream)} DELETE WHERE ${whereSql} SETTINGS mutations_sync = 1`,
@@ -258,11 +320,15 @@ class ChdbStreamStore implements OpenStreamStore {
 
   slice(stream: StreamObject, from: number, to: number, shape: SliceShape = {}): Relation {
     const show = shape.show ?? addressableColumns(stream).map(id)
-    const where = [`__t._tp_sn > ${from}`, `__t._tp_sn <= ${to}`, ...(shape.where ?? [])].join(' AND ')
+    const bounds = [`__t._tp_sn > ${from}`, `__t._tp_sn <= ${to}`]
+    const mentions = [...show, ...(shape.where ?? [])].join()
+    const { sql: rows, exact } = this.#rows(stream, from, to, mentions)
+    const conditions = [...(exact ? [] : bounds), ...(shape.where ?? [])]
+    const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
+    const order = shape.ordered && !exact ? ' ORDER BY __t._tp_sn' : ''
     return {
-      sql: `(SELECT ${show.join(', ')} FROM ${historyTable(stream)} AS __t WHERE ${where}${shape.ordered ? ' ORDER BY __t._tp_sn' : ''})`,
+      sql: `(SELECT ${show.join(', ')} FROM ${rows} AS __t${where}${order})`,
       columns: asteriskColumns(stream),
-      strings: textColumns(stream.columns),
     }
   }
 
@@ -276,13 +342,33 @@ class ChdbStreamStore implements OpenStreamStore {
   }
 
   #current(stream: StreamObject, columns: string[]): Relation {
-    const from = isKeyed(stream) ? `${currentTable(stream)} AS __t FINAL` : `${historyTable(stream)} AS __t`
+    const from = isKeyed(stream)
+      ? `${currentTable(stream)} AS __t FINAL`
+      : `${this.#rows(stream, 0, Number.POSITIVE_INFINITY, columns.join()).sql} AS __t`
     const where = isStack(stream) ? ` WHERE __t.${LEVEL} > 0` : ''
     return {
       sql: `(SELECT ${columns.join(', ')} FROM ${from}${where})`,
       columns: asteriskColumns(stream),
       strings: textColumns(stream.columns),
     }
+  }
+
+  /**
+   * All rows of a range, perhaps among more (`exact`: there are none, and they come in order). `mentions` says which
+   * columns are needed of them.
+   */
+  #rows(stream: StreamObject, from: number, to: number, mentions: string): { sql: string; exact: boolean } {
+    const hotFrom = this.#hot?.from(stream)
+    const table = historyTable(stream)
+    if (hotFrom === undefined || to < hotFrom) return { sql: table, exact: false }
+    const waiting = this.#hot!.relation(stream, from, to)
+    const shard = mentions.includes('_tp_shard') ? ', toInt32(0) AS `_tp_shard`' : ''
+    if (from + 1 >= hotFrom) {
+      return shard === '' ? waiting : { ...waiting, sql: `(SELECT *${shard} FROM ${waiting.sql})` }
+    }
+    const names = physicalColumns(stream).map(id).join(', ')
+    const stored = `SELECT ${names}${shard} FROM ${table} WHERE \`_tp_sn\` > ${from} AND \`_tp_sn\` < ${hotFrom}`
+    return { sql: `(${stored} UNION ALL SELECT ${names}${shard} FROM ${waiting.sql})`, exact: false }
   }
 
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined {
@@ -319,10 +405,18 @@ class ChdbStreamStore implements OpenStreamStore {
         `SELECT toString(max(_tp_sn)), toString(count()) FROM ${historyTable(stream)}`,
       )
       const last = Math.max(Number(row?.[0] ?? 0), floors.get(stream.id) ?? 0)
-      this.#last.set(stream.id, last)
-      this.#removed.set(stream.id, Number(row?.[1]) === last ? 0 : last)
+      const whole = Number(row?.[1]) === last
+      this.#last.set(stream.id, await this.#recovered(stream, last))
+      this.#removed.set(stream.id, whole ? 0 : this.lastSn(stream))
       if (isKeyed(stream)) await this.#repair(stream)
     }
+  }
+
+  /** What waited when the process ended goes into its table. Gives the last number. */
+  async #recovered(stream: StreamObject, last: number): Promise<number> {
+    if (!this.#hot) return last
+    for (const token of this.#hot.tokens(stream)) this.#remember(stream, token)
+    return Math.max(last, await this.#hot.recover(stream, last))
   }
 
   /**

@@ -15,7 +15,7 @@ import { type Pipe, unwrap } from './pipe.js'
  */
 export class Sink {
   /** The query's column and the target's. */
-  readonly #columns: { from: string; to: string }[]
+  readonly #columns: { from: string; to: string; type: string }[]
 
   /** `names`: the view's own list of columns, which renames the query's by position. */
   constructor(
@@ -26,7 +26,7 @@ export class Sink {
   ) {
     const known = new Set(target.columns.filter((c) => isWritable(c)).map((c) => c.name))
     this.#columns = columns
-      .map((c, i) => ({ from: c.name, to: names[i] ?? c.name }))
+      .map((c, i) => ({ from: c.name, to: names[i] ?? c.name, type: c.chType }))
       .filter(({ to }) => known.has(to))
     if (this.#columns.length === 0) {
       throw new EngineError(
@@ -51,16 +51,20 @@ export class Sink {
 
   /**
    * Rows written, without those of tokens that were written before. The deltas of a batch's pieces come together.
-   * `counts`: asks for the rows of each, where the tokens are new ones.
+   * `counts`: asks for the rows of each, where the tokens are new ones. `few`: as the store has it.
    */
-  async write(deltas: Delta[], token: string, counts?: (() => number | undefined)[]): Promise<number> {
+  async write(
+    deltas: Delta[],
+    token: string,
+    { counts, few }: { counts?: (() => number | undefined)[]; few?: boolean } = {},
+  ): Promise<number> {
     const { store, external } = this.pipe.deps
     const { target } = this
     const pieces = deltas.map((delta, i) => ({
       rows: this.#rows(delta, counts?.[i]),
       token: deltas.length === 1 ? token : `${token}:${i}`,
     }))
-    if (target.kind === 'stream') return (await store.appendPieces(target, pieces)).rows
+    if (target.kind === 'stream') return (await store.appendPieces(target, pieces, { few })).rows
     let rows = 0
     for (const piece of pieces)
       rows += (await external.write(target, piece.rows, { token: piece.token })).rows
@@ -75,6 +79,7 @@ export class Sink {
       select: unwrap(sql),
       picked: this.#columns.map(({ from }) => from),
       columns: this.#columns.map(({ to }) => to),
+      types: this.#columns.map(({ type }) => type),
       ...(count ? { count } : {}),
     }
   }

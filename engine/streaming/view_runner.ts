@@ -22,6 +22,9 @@ const BLAME_AFTER = 3
 /** Errors that no row is to blame for: skipping rows would lose them for nothing. */
 const CIRCUMSTANCES = new Set([60, 159, 241, 243, 394, 2526, 2531])
 
+/** Batches of so many rows are worth no part of a table for their results. */
+const FEW_ROWS = 500
+
 type State = ViewStatus['state']
 
 interface Parts {
@@ -301,7 +304,8 @@ export class ViewRunner {
     }
     pipe.fault('stepped')
     const token = `${record.begunAs ?? this.id}:${batch.seq}:out`
-    const written = deltas.length > 0 ? await sink.write(deltas, token, first ? counts : undefined) : 0
+    const fresh = first ? { counts, few: rowsOf(batch) <= FEW_ROWS } : {}
+    const written = deltas.length > 0 ? await sink.write(deltas, token, fresh) : 0
     pipe.fault('written')
     await pump.finish(batch, Date.now() - started)
     await pipe.endBatch()

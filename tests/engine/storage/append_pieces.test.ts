@@ -27,9 +27,11 @@ const piece = (
 })
 
 const stored = async () =>
-  (await bench.chdb.rows<[string, number]>(`SELECT _tp_sn, i FROM tp.s_${stream.id} ORDER BY _tp_sn`)).map(
-    ([sn, i]) => [Number(sn), i],
-  )
+  (
+    await bench.chdb.rows<[string, number]>(
+      `SELECT _tp_sn, i FROM ${bench.store.slice(stream, 0, 1_000_000, { show: ['_tp_sn', 'i'] }).sql} ORDER BY _tp_sn`,
+    )
+  ).map(([sn, i]) => [Number(sn), i])
 
 it('numbers follow the pieces, whichever is written first', async () => {
   const result = await bench.store.appendPieces(stream, [piece('a:0', 0, 3), piece('a:1', 3, 2)])

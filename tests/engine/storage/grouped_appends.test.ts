@@ -19,7 +19,9 @@ const rows = (text: string, count: number, format = 'Values'): RowSource => ({
 })
 
 const stored = () =>
-  bench.chdb.rows<[string, number]>(`SELECT _tp_sn, i FROM tp.s_${stream.id} ORDER BY _tp_sn`)
+  bench.chdb.rows<[string, number]>(
+    `SELECT _tp_sn, i FROM ${bench.store.slice(stream, 0, 1_000_000, { show: ['_tp_sn', 'i'] }).sql} ORDER BY _tp_sn`,
+  )
 
 it('appends that wait for each other are told their own numbers', async () => {
   const results = await Promise.all([

