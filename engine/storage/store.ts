@@ -14,6 +14,7 @@ import { textColumns } from '../text_columns.js'
 import { canBeGrouped, GroupedAppends, SMALL } from './grouped_appends.js'
 import { HotRows } from './hot/rows.js'
 import { KeyedLocks } from './locks.js'
+import { Positions } from './positions.js'
 import { isStack, LEVEL, stackedRows } from './retractions.js'
 import { ROW_NUMBER } from './row_number.js'
 import { asSelect } from './source.js'
@@ -31,12 +32,6 @@ import {
   STORE_DATABASE,
   writableColumns,
 } from './tables.js'
-
-/** Idempotent ids that a stream remembers. */
-const MAX_IDEMPOTENT_IDS = 1000
-
-/** Appends per stream whose bounds are remembered. */
-const KNOWN_APPENDS = 64
 
 type AppendOptions = NonNullable<Parameters<StreamStore['append']>[2]>
 
@@ -72,15 +67,9 @@ class ChdbStreamStore implements OpenStreamStore {
   readonly #options: StoreOptions
   readonly #locks = new KeyedLocks()
   readonly #grouped = new GroupedAppends()
-  readonly #last = new Map<number, number>()
-  /** The latest appends of each stream: the numbers before the first, then the last number of each. */
-  readonly #appends = new Map<number, number[]>()
-  readonly #listeners = new Map<number, Set<() => void>>()
-  readonly #seenTokens = new Map<number, Set<string>>()
+  readonly #positions = new Positions()
   /** Keyed streams whose current rows lag behind the history, and from where. */
   readonly #unprojected = new Map<number, number>()
-  /** Rows up to these numbers may have been removed. */
-  readonly #removed = new Map<number, number>()
   readonly #hot: HotRows | undefined
   /** When the rows that wait go into their tables. */
   readonly #moves = new Map<number, NodeJS.Timeout>()
@@ -119,7 +108,7 @@ class ChdbStreamStore implements OpenStreamStore {
 
   async create(stream: StreamObject): Promise<void> {
     for (const sql of createStatements(stream, this.#options.shardSql?.(stream))) await this.#chdb.run(sql)
-    this.#last.set(stream.id, 0)
+    this.#positions.open(stream.id)
   }
 
   async drop(stream: StreamObject): Promise<void> {
@@ -130,11 +119,7 @@ class ChdbStreamStore implements OpenStreamStore {
       clearTimeout(this.#moves.get(stream.id))
       this.#moves.delete(stream.id)
       this.#hot?.forget(stream, true)
-      this.#last.delete(stream.id)
-      this.#appends.delete(stream.id)
-      this.#seenTokens.delete(stream.id)
-      this.#listeners.delete(stream.id)
-      this.#removed.delete(stream.id)
+      this.#positions.forget(stream.id)
     })
   }
 
@@ -173,7 +158,7 @@ class ChdbStreamStore implements OpenStreamStore {
   }
 
   lastSn(stream: StreamObject): number {
-    return this.#last.get(stream.id) ?? 0
+    return this.#positions.last(stream.id)
   }
 
   async append(stream: StreamObject, rows: RowSource, options: AppendOptions = {}): Promise<AppendResult> {
@@ -203,13 +188,13 @@ class ChdbStreamStore implements OpenStreamStore {
       const before = this.lastSn(stream)
       if (this.#unprojected.has(stream.id)) await this.#publish(stream, before, before)
       const nothing = { rows: 0, first: before + 1, last: before }
-      if (options.token !== undefined && this.#seenTokens.get(stream.id)?.has(options.token)) return nothing
+      if (options.token !== undefined && this.#positions.knows(stream.id, options.token)) return nothing
       const few = options.few ? await this.#hot?.read(stream, rows, source, before) : undefined
       if (few && !few.select) {
         if (!few.chunk) return nothing
         this.#hot!.add(stream, few.chunk, options.token)
         const { last } = few.chunk
-        if (options.token !== undefined) this.#remember(stream, options.token)
+        if (options.token !== undefined) this.#positions.remember(stream.id, options.token)
         await this.#publish(stream, before, last, sizes)
         this.#moveLater(stream, this.#hot!.isWorthMoving(stream) ? 0 : MOVE_AFTER_MS)
         return { rows: last - before, first: before + 1, last }
@@ -230,7 +215,7 @@ class ChdbStreamStore implements OpenStreamStore {
       )
       const counted = countOf(rows, options.token)
       const last = counted === undefined ? await this.#committed(stream, before) : before + counted
-      if (options.token !== undefined) this.#remember(stream, options.token)
+      if (options.token !== undefined) this.#positions.remember(stream.id, options.token)
       if (last === before) return nothing
       await this.#publish(stream, before, last, sizes)
       return { rows: last - before, first: before + 1, last }
@@ -286,7 +271,7 @@ class ChdbStreamStore implements OpenStreamStore {
       }
     } else await this.#publish(stream, before, last, counts)
     if (failed) throw failed.reason
-    for (const { token } of pieces) this.#remember(stream, token)
+    for (const { token } of pieces) this.#positions.remember(stream.id, token)
   }
 
   async withWriter<T>(stream: StreamObject, body: (nextSn: number) => Promise<T>): Promise<T> {
@@ -372,23 +357,15 @@ class ChdbStreamStore implements OpenStreamStore {
   }
 
   appendsAfter(stream: StreamObject, sn: number): number[] | undefined {
-    const appends = this.#appends.get(stream.id)
-    if (!appends || appends[0]! > sn) return undefined
-    return appends.filter((last) => last > sn)
+    return this.#positions.appendsAfter(stream.id, sn)
   }
 
   isWhole(stream: StreamObject, after: number): boolean {
-    return after >= (this.#removed.get(stream.id) ?? 0)
+    return this.#positions.isWhole(stream.id, after)
   }
 
   watch(stream: StreamObject, listener: () => void): () => void {
-    let listeners = this.#listeners.get(stream.id)
-    if (!listeners) {
-      listeners = new Set()
-      this.#listeners.set(stream.id, listeners)
-    }
-    listeners.add(listener)
-    return () => listeners.delete(listener)
+    return this.#positions.watch(stream.id, listener)
   }
 
   async open(streams: StreamObject[]): Promise<void> {
@@ -406,8 +383,8 @@ class ChdbStreamStore implements OpenStreamStore {
       )
       const last = Math.max(Number(row?.[0] ?? 0), floors.get(stream.id) ?? 0)
       const whole = Number(row?.[1]) === last
-      this.#last.set(stream.id, await this.#recovered(stream, last))
-      this.#removed.set(stream.id, whole ? 0 : this.lastSn(stream))
+      const recovered = await this.#recovered(stream, last)
+      this.#positions.open(stream.id, recovered, whole ? 0 : recovered)
       if (isKeyed(stream)) await this.#repair(stream)
     }
   }
@@ -415,7 +392,7 @@ class ChdbStreamStore implements OpenStreamStore {
   /** What waited when the process ended goes into its table. Gives the last number. */
   async #recovered(stream: StreamObject, last: number): Promise<number> {
     if (!this.#hot) return last
-    for (const token of this.#hot.tokens(stream)) this.#remember(stream, token)
+    for (const token of this.#hot.tokens(stream)) this.#positions.remember(stream.id, token)
     return Math.max(last, await this.#hot.recover(stream, last))
   }
 
@@ -445,14 +422,7 @@ class ChdbStreamStore implements OpenStreamStore {
     last: number,
     sizes: number[] = [last - before],
   ): Promise<void> {
-    this.#last.set(stream.id, last)
-    const appends = [...(this.#appends.get(stream.id) ?? [before])]
-    let end = before
-    for (const size of sizes) {
-      end += size
-      appends.push(end)
-    }
-    this.#appends.set(stream.id, appends.slice(-KNOWN_APPENDS - 1))
+    this.#positions.advance(stream.id, before, sizes)
     const behind = this.#unprojected.get(stream.id)
     // What failed may have been committed all the same: no row is to be taken twice.
     const from = behind === undefined ? before : Math.max(behind, await this.#projected(stream))
@@ -463,7 +433,7 @@ class ChdbStreamStore implements OpenStreamStore {
       this.#unprojected.set(stream.id, from)
       throw cause
     }
-    for (const listener of this.#listeners.get(stream.id) ?? []) queueMicrotask(listener)
+    this.#positions.announce(stream.id)
   }
 
   /** History rows behind `after` → current rows. */
@@ -497,18 +467,8 @@ class ChdbStreamStore implements OpenStreamStore {
 
   /** Before rows are removed, and where numbers were left out: they stay taken, and nobody counts on the rows any more. */
   async #raiseFloor(stream: StreamObject): Promise<void> {
-    this.#removed.set(stream.id, this.lastSn(stream))
+    this.#positions.removing(stream.id)
     await this.#chdb.run(`INSERT INTO ${FLOORS} VALUES (${stream.id}, ${this.lastSn(stream)})`)
-  }
-
-  #remember(stream: StreamObject, token: string): void {
-    let seen = this.#seenTokens.get(stream.id)
-    if (!seen) {
-      seen = new Set()
-      this.#seenTokens.set(stream.id, seen)
-    }
-    seen.add(token)
-    if (seen.size > MAX_IDEMPOTENT_IDS) seen.delete(seen.values().next().value!)
   }
 }
 
