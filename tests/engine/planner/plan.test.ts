@@ -90,7 +90,7 @@ beforeAll(async () => {
   planner = createPlanner({
     catalog,
     chdb: store.chdb,
-    store: { shown: () => current } as unknown as StreamStore,
+    store: { shown: () => current, settle: async () => {} } as unknown as StreamStore,
     external: {
       snapshot: async () => ({ relation: current, release: async () => void released++ }),
     } as unknown as ExternalSources,

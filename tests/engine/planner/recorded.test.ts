@@ -79,6 +79,7 @@ describe.skipIf(recorded.length === 0)(
           },
         } as unknown as Catalog,
         store: {
+          settle: async () => {},
           shown: () => ({ sql: 'default.t1', columns: ['i', 's', 'd', '_tp_time'] }),
         } as unknown as StreamStore,
         external: {} as ExternalSources,
