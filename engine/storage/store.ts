@@ -109,6 +109,7 @@ class ChdbStreamStore implements OpenStreamStore {
   async create(stream: StreamObject): Promise<void> {
     for (const sql of createStatements(stream, this.#options.shardSql?.(stream))) await this.#chdb.run(sql)
     this.#positions.open(stream.id)
+    this.#hot?.declare(stream)
   }
 
   async drop(stream: StreamObject): Promise<void> {
@@ -139,6 +140,7 @@ class ChdbStreamStore implements OpenStreamStore {
       for (const table of [historyTable(stream), ...(isKeyed(stream) ? [currentTable(stream)] : [])]) {
         await this.#chdb.run(`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${columnDefinition(column)}`)
       }
+      this.#hot?.declare(stream, column)
     })
   }
 
@@ -392,6 +394,7 @@ class ChdbStreamStore implements OpenStreamStore {
   /** What waited when the process ended goes into its table. Gives the last number. */
   async #recovered(stream: StreamObject, last: number): Promise<number> {
     if (!this.#hot) return last
+    this.#hot.declare(stream)
     for (const token of this.#hot.tokens(stream)) this.#positions.remember(stream.id, token)
     return Math.max(last, await this.#hot.recover(stream, last))
   }

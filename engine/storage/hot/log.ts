@@ -5,8 +5,10 @@ export interface HotChunk {
   /** Sequence numbers of the rows, which have no gaps. */
   first: number
   last: number
-  /** The rows in RowBinary, with the structure that their stream had then. */
+  /** The rows in RowBinary. */
   bytes: Buffer
+  /** The columns of their stream then, and the same with types, for the table function `format`. */
+  columns: string[]
   structure: string
 }
 
@@ -23,6 +25,7 @@ interface Header {
   size?: number
   first?: number
   last?: number
+  columns?: string[]
   structure?: string
   token?: string
   /** Rows up to this number stand in the table. */
@@ -45,8 +48,7 @@ export class HotLog {
   }
 
   append(stream: number, chunk: HotChunk, token: string | undefined): void {
-    const { first, last, structure, bytes } = chunk
-    this.#write({ stream, first, last, structure, size: bytes.length, ...(token ? { token } : {}) }, bytes)
+    this.#write({ stream, ...headerOf(chunk), ...(token ? { token } : {}) }, chunk.bytes)
     const known = this.#stream(stream)
     known.chunks.push(chunk)
     remember(known, token)
@@ -88,10 +90,12 @@ function emptyStream(): HotStream {
 function recordsOf([stream, { chunks, tokens }]: [number, HotStream]): Buffer[] {
   return [
     ...[...tokens.values()].map((token) => recordOf({ stream, token })),
-    ...chunks.map(({ first, last, structure, bytes }) =>
-      recordOf({ stream, first, last, structure, size: bytes.length }, bytes),
-    ),
+    ...chunks.map((chunk) => recordOf({ stream, ...headerOf(chunk) }, chunk.bytes)),
   ]
+}
+
+function headerOf({ bytes, ...chunk }: HotChunk): Omit<Header, 'stream'> {
+  return { ...chunk, size: bytes.length }
 }
 
 function recordOf(header: Header, rows: Buffer = Buffer.alloc(0)): Buffer {
@@ -108,7 +112,7 @@ function readLog(file: Buffer): Map<number, HotStream> {
   const streams = new Map<number, HotStream>()
   for (let at = 0; at < file.length; ) {
     const end = file.indexOf(10, at)
-    const header = end < 0 ? undefined : headerOf(file.toString('utf8', at, end))
+    const header = end < 0 ? undefined : parseHeader(file.toString('utf8', at, end))
     const next = end + 1 + (header?.size ?? 0)
     if (!header || next > file.length) break
     apply(streams, header, file.subarray(end + 1, next))
@@ -117,7 +121,7 @@ function readLog(file: Buffer): Map<number, HotStream> {
   return streams
 }
 
-function headerOf(line: string): Header | undefined {
+function parseHeader(line: string): Header | undefined {
   try {
     return JSON.parse(line) as Header
   } catch {
@@ -126,7 +130,7 @@ function headerOf(line: string): Header | undefined {
 }
 
 function apply(streams: Map<number, HotStream>, header: Header, rows: Buffer): void {
-  const { stream: id, first, last, structure, token, settled, dropped } = header
+  const { stream: id, token, settled, dropped, size, first, last, columns, structure } = header
   if (dropped) {
     streams.delete(id)
     return
@@ -135,6 +139,12 @@ function apply(streams: Map<number, HotStream>, header: Header, rows: Buffer): v
   streams.set(id, stream)
   remember(stream, token)
   if (settled !== undefined) stream.chunks = stream.chunks.filter((chunk) => chunk.last > settled)
-  if (first !== undefined)
-    stream.chunks.push({ first, last: last!, structure: structure!, bytes: Buffer.from(rows) })
+  if (size === undefined) return
+  stream.chunks.push({
+    first: first!,
+    last: last!,
+    columns: columns!,
+    structure: structure!,
+    bytes: Buffer.from(rows),
+  })
 }

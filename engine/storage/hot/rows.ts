@@ -1,5 +1,5 @@
 import { quoteIdentifier as id, quoteString } from '../../chdb/pool.js'
-import type { Chdb, RowSource, StreamObject } from '../../contracts.js'
+import type { Chdb, Column, RowSource, StreamObject } from '../../contracts.js'
 import type { SelectSource } from '../source.js'
 import { historyTable } from '../tables.js'
 import { type HotChunk, HotLog } from './log.js'
@@ -26,12 +26,21 @@ export interface ReadRows {
 export class HotRows {
   readonly #log: HotLog
   readonly #moving = new Map<number, Promise<void>>()
+  /** As the tables have them. */
+  readonly #columns = new Map<number, readonly Column[]>()
 
   constructor(
     readonly chdb: Chdb,
     file: string,
   ) {
     this.#log = new HotLog(file)
+  }
+
+  /** Tells the columns of a stream's table. Nothing may wait. */
+  declare(stream: StreamObject, added?: Column): void {
+    const known = (added && this.#columns.get(stream.id)) ?? stream.columns
+    const others = known.filter(({ name }) => name !== added?.name)
+    this.#columns.set(stream.id, added ? [...others, added] : others)
   }
 
   /** The first number that is not in the table; undefined where all are. */
@@ -60,7 +69,8 @@ export class HotRows {
     source: SelectSource,
     before: number,
   ): Promise<ReadRows | undefined> {
-    const shape = hotShape(stream)
+    const declared = this.#columns.get(stream.id)
+    const shape = declared && hotShape(stream, declared)
     const number = `toUInt64(${before + 1} + rowNumberInAllBlocks())`
     const sql = shape && completeRows(shape, rows, source, number)
     if (!shape || sql === undefined) return undefined
@@ -69,8 +79,9 @@ export class HotRows {
     const bytes = Buffer.from(result.buffer, result.byteOffset, result.byteLength)
     if (bytes.length === 0) return {}
     const { structure } = shape
+    const columns = shape.columns.map(({ name }) => name)
     const last = Number(bytes.readBigUInt64LE(bytes.length - 8))
-    const chunk = { first: before + 1, last, bytes, structure }
+    const chunk = { first: before + 1, last, bytes, columns, structure }
     if (bytes.length <= LARGE) return { chunk }
     return {
       select: {
@@ -112,7 +123,7 @@ export class HotRows {
     const chunks = [...this.#chunks(stream)]
     const last = chunks.at(-1)?.last
     if (last === undefined) return
-    const columns = hotShape(stream)!.columns.map(({ name }) => name)
+    const { columns } = chunks[0]!
     await this.chdb.insertSelect({
       table: historyTable(stream),
       columns,
@@ -137,6 +148,7 @@ export class HotRows {
     if (gone) {
       this.#log.drop(stream.id)
       this.#moving.delete(stream.id)
+      this.#columns.delete(stream.id)
     } else if (last !== undefined) this.#log.settle(stream.id, last)
   }
 
@@ -149,7 +161,7 @@ export class HotRows {
   }
 }
 
-/** Columns change only when nothing waits, so all chunks have one structure. */
+/** Columns change only when nothing waits, so all chunks of a stream have one structure. */
 function literal(chunks: HotChunk[]): string {
   const rows = Buffer.concat(chunks.map(({ bytes }) => bytes)).toString('base64')
   return `format(RowBinary, ${quoteString(chunks[0]!.structure)}, base64Decode('${rows}'))`

@@ -20,23 +20,15 @@ const PLAIN =
 const NOT_PLAIN =
   /\b(?:JSON|Object|Dynamic|Variant|Nested|AggregateFunction|SimpleAggregateFunction|Nothing|Interval\w*)\b/
 
-const shapes = new WeakMap<Column[], HotShape | null>()
-
-/** Undefined for streams whose rows need more than a value for each column: those go into their tables at once. */
-export function hotShape(stream: StreamObject): HotShape | undefined {
+/**
+ * Undefined for streams whose rows need more than a value for each column: those go into their tables at once. `declared`:
+ * the columns as they are now; whoever reads or writes may still have the stream as it was.
+ */
+export function hotShape(stream: StreamObject, declared: readonly Column[]): HotShape | undefined {
   if (isKeyed(stream) || stream.shards > 1) return undefined
-  let shape = shapes.get(stream.columns)
-  if (shape === undefined) {
-    shape = shapeOf(stream.columns)
-    shapes.set(stream.columns, shape)
-  }
-  return shape ?? undefined
-}
-
-function shapeOf(declared: Column[]): HotShape | null {
   const isPlain = ({ chType, default: value }: Column) =>
     PLAIN.test(chType) && !NOT_PLAIN.test(chType) && (value === undefined || value.kind === 'default')
-  if (!declared.every(isPlain)) return null
+  if (!declared.every(isPlain)) return undefined
   const columns = [
     ...declared.map(({ name, chType, default: value }) => ({ name, type: chType, default: value?.chSql })),
     { name: '_tp_append_time', type: "DateTime64(3, 'UTC')", default: NOW },

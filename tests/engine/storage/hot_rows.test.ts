@@ -1,7 +1,7 @@
 import { appendFileSync, copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { RowSource, StreamObject } from '../../../engine/contracts.js'
+import type { Column, RowSource, StreamObject } from '../../../engine/contracts.js'
 import { Bench } from '../streaming/harness.js'
 
 let bench: Bench
@@ -167,4 +167,32 @@ it('statements about the table take the rows that wait along', async () => {
   await bench.store.append(stream, numbers(5, 1))
   expect(await seen(stream)).toEqual([[5, 5]])
   await bench.store.drop(stream)
+})
+
+it('a column that is added has its default also in rows of writers that do not know it', async () => {
+  const stream = await bench.stream('s', { i: 'int32' })
+  await bench.store.append(stream, numbers(1, 1))
+  const column = {
+    name: 'j',
+    type: 'int32',
+    chType: 'Int32',
+    default: { kind: 'default', sql: 'i + 1', chSql: '`i` + 1' },
+  }
+  await bench.store.addColumn(stream, column as Column)
+  const altered = { ...stream, columns: [...stream.columns, column as Column] }
+  await bench.store.append(stream, numbers(2, 1))
+  await bench.store.append(altered, json([{ i: 3, j: 7 }], ['i', 'j']))
+  await bench.store.append(stream, numbers(4, 1))
+  expect(await inTable(stream)).toBe(1)
+  expect(await seen(stream)).toEqual([1, 2, 3, 4].map((i) => [i, i]))
+  const all = () => bench.chdb.rows(`SELECT i, j FROM ${bench.store.current(altered).sql} ORDER BY i`)
+  const expected = [
+    [1, 2],
+    [2, 3],
+    [3, 7],
+    [4, 5],
+  ]
+  expect(await all()).toEqual(expected)
+  await bench.store.settle(stream)
+  expect(await all()).toEqual(expected)
 })
