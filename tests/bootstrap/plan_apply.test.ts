@@ -136,7 +136,7 @@ describe('changes', () => {
     const files = { ...PIPELINE, 'sql/streams/trades.sql': sql }
     const plan = await planOf(files, engine)
     expect(actions(plan)).toEqual({
-      trades: 'replace destructive',
+      trades: 'replace rebuilds',
       pricey: expect.stringMatching(/^replace/),
       mv_big: 'replace rebuilds',
     })
@@ -146,7 +146,7 @@ describe('changes', () => {
     expect(engine.executed.slice(0, 3)).toEqual([
       'DROP VIEW IF EXISTS mv_big',
       'DROP VIEW IF EXISTS pricey',
-      'DROP STREAM IF EXISTS trades',
+      'RENAME STREAM trades TO trades__was',
     ])
     expect((await planOf(files, engine)).empty).toBe(true)
   })
