@@ -7,8 +7,11 @@ import type { Pipe } from './pipe.js'
 /** Stored rows that are looked at at once, for the bounds of their chunks. */
 const LOOK_AHEAD = 10_000
 
-/** Later than this a chunk is not caught up with: the pauses count from when it went. In ms. */
-const MAX_LATE_MS = 100
+/**
+ * Later than this a chunk is not caught up with: the pause counts from when it went, as in Proton, so that it is as long as
+ * it was. What a chunk needs on its way every time is less, and would add up. In ms.
+ */
+const MAX_LATE_MS = 10
 
 /** Rows of one time. */
 interface Chunk {
@@ -99,7 +102,8 @@ export class Replay {
   /** A chunk went. */
   passed(time: number, due: number): void {
     const now = this.pipe.clock.now()
-    this.#at = now - due > MAX_LATE_MS ? now : due
+    // The first one takes longer than those that follow.
+    this.#at = this.#time === undefined || now - due > MAX_LATE_MS ? now : due
     this.#time = time
   }
 
