@@ -9,7 +9,8 @@ import { failureError, udfError } from './errors.js'
 import { writeLaunchers } from './launchers.js'
 import { DEFAULT_TIME_LIMIT_MS, heapMb, scalarSpec } from './scalar_spec.js'
 import { type Input, makeReader } from './worker/decode.js'
-import { makeWriter, type Output, ValueError } from './worker/encode.js'
+import { makeWriter, ValueError } from './worker/encode.js'
+import { GrowingOutput, viewOf } from './worker/growing.js'
 import { fromJsonValue, toJsonValue } from './worker/json.js'
 import { decodeFailure, type FunctionSpec, type ValueType } from './worker/spec.js'
 
@@ -190,16 +191,9 @@ function absent(type: ValueType): unknown {
 }
 
 /** Rows on their way in, in RowBinary. */
-class Block implements Output {
-  buffer = Buffer.alloc(1 << 12)
-  view = viewOf(this.buffer)
-  offset = 0
-
-  grow(needed: number): void {
-    const larger = Buffer.alloc(Math.max(this.buffer.length * 2, this.offset + needed))
-    this.buffer.copy(larger, 0, 0, this.offset)
-    this.buffer = larger
-    this.view = viewOf(larger)
+class Block extends GrowingOutput {
+  constructor() {
+    super(1 << 12)
   }
 
   bytes(): Buffer {
@@ -225,8 +219,4 @@ class Answer implements Input {
   fill(): void {
     throw new Incomplete()
   }
-}
-
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }

@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs'
 import type { Input } from './decode.js'
-import type { Output } from './encode.js'
+import { GrowingOutput, viewOf } from './growing.js'
 
 const STDIN = 0
 const STDOUT = 1
@@ -54,16 +54,9 @@ export class BlockInput implements Input {
   }
 }
 
-export class BlockOutput implements Output {
-  buffer = Buffer.alloc(START_BYTES)
-  view = viewOf(this.buffer)
-  offset = 0
-
-  grow(needed: number): void {
-    const larger = Buffer.alloc(Math.max(this.buffer.length * 2, this.offset + needed))
-    this.buffer.copy(larger, 0, 0, this.offset)
-    this.buffer = larger
-    this.view = viewOf(larger)
+export class BlockOutput extends GrowingOutput {
+  constructor() {
+    super(START_BYTES)
   }
 
   flush(): void {
@@ -81,10 +74,6 @@ export class BlockOutput implements Output {
 }
 
 export class EndOfInput extends Error {}
-
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-}
 
 function readSome(buffer: Buffer, at: number): number {
   for (;;) {
